@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * supermachine.h: run OCI images as hardware-isolated microVMs.
+ *
+ * The library never prints, never exits and keeps no global state. It starts
+ * helper programs (supermachine-image, supermachine-worker) and talks to them
+ * over sockets; each VM is one worker process.
+ *
+ * Calls block. Every function may be called from any thread, but only one call
+ * at a time may use the same handle, unless its comment says otherwise.
+ * Functions return 0 (or a count) on success and a negative errno on failure;
+ * on failure *e, when not NULL, holds one sentence and outputs are unchanged.
+ *
+ * Option structs begin with `size`, which the caller sets to sizeof; they only
+ * ever grow at the end, and a zeroed field means its default.
+ */
+#ifndef SUPERMACHINE_H
+#define SUPERMACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SM_API __attribute__((visibility("default")))
+
+/* One error: an errno value (positive) and one sentence that names the object. */
+struct sm_err {
+	int code;
+	char text[504];
+};
+
+struct sm_ctx;	 /* a store and the helper programs; shared by everything below */
+struct sm_image; /* one platform's image, present in the store */
+struct sm_vm;	 /* one running VM */
+struct sm_exec;	 /* one process tree in a VM */
+
+enum sm_log_level { SM_LOG_ERROR, SM_LOG_WARN, SM_LOG_INFO, SM_LOG_DEBUG };
+
+/* May be called from any thread of the library; `text` is valid during the call only. */
+typedef void sm_log_fn(void *opaque, enum sm_log_level level, const char *module, const char *text);
+
+/* Progress of a pull: one call per change of stage and at most ten a second in between. */
+struct sm_progress {
+	const char *stage;  /* "resolve", "download", "layer", "done" */
+	const char *object; /* reference or digest */
+	uint64_t done;	    /* bytes */
+	uint64_t total;	    /* bytes, 0 when unknown */
+};
+typedef void sm_progress_fn(void *opaque, const struct sm_progress *p);
+
+struct sm_ctx_options {
+	size_t size;
+	const char *home; /* NULL: $SUPERMACHINE_HOME, else the XDG places */
+	sm_log_fn *log;	  /* NULL: silent */
+	void *log_opaque;
+	enum sm_log_level log_level; /* the most verbose level wanted */
+};
+
+/* `o` may be NULL. The context owns nothing that outlives the process but the store on disk. */
+SM_API int sm_ctx_create(const struct sm_ctx_options *o, struct sm_ctx **ret, struct sm_err *e);
+/* All images, VMs and execs of `ctx` must be gone. NULL is accepted. */
+SM_API void sm_ctx_destroy(struct sm_ctx *ctx);
+
+SM_API const char *sm_version(void);
+
+/* ---- images ---- */
+
+enum sm_pull { SM_PULL_MISSING, SM_PULL_ALWAYS, SM_PULL_NEVER };
+
+struct sm_pull_options {
+	size_t size;
+	enum sm_pull policy;
+	const char *platform; /* "linux/arm64"; NULL: that of the default backend */
+	sm_progress_fn *progress;
+	void *progress_opaque;
+};
+
+/*
+ * Makes `reference` ("nginx", "127.0.0.1:5000/name:tag", "oci:DIR[:tag]", ...) present
+ * in the store, layers baked, and opens it. ENOENT: no such image; ENOTSUP: no such
+ * platform in it; EBADMSG: digest or format wrong; ECONNREFUSED and other network
+ * errors. A failed pull leaves nothing half-written.
+ */
+SM_API int sm_image_open(struct sm_ctx *ctx, const char *reference, const struct sm_pull_options *o,
+			 struct sm_image **ret, struct sm_err *e);
+SM_API void sm_image_close(struct sm_image *image);
+SM_API const char *sm_image_reference(const struct sm_image *image); /* normalized */
+SM_API const char *sm_image_digest(const struct sm_image *image);    /* "sha256:..." of the manifest */
+
+struct sm_image_info {
+	const char *reference; /* normalized, with tag */
+	const char *platform;  /* "linux/arm64" */
+	const char *digest;    /* manifest digest */
+	const char *id;	       /* config digest */
+	uint64_t created;      /* seconds since the epoch, 0 unknown */
+	uint64_t size;	       /* bytes of layers in the store */
+};
+/* Calls `fn` for every reference in the store, newest first. `fn` returning non-zero stops. */
+SM_API int sm_image_list(struct sm_ctx *ctx, int (*fn)(void *opaque, const struct sm_image_info *info),
+			 void *opaque, struct sm_err *e);
+/* Drops a reference and whatever nothing else refers to. ENOENT when there is none. */
+SM_API int sm_image_remove(struct sm_ctx *ctx, const char *reference, struct sm_err *e);
+
+/* ---- VMs ---- */
+
+#define SM_MEMORY_DEFAULT (512ULL << 20)
+#define SM_MEMORY_MIN (64ULL << 20)
+#define SM_CPUS_MAX 64
+
+struct sm_vm_options {
+	size_t size;
+	uint64_t memory;      /* bytes, a multiple of 2 MiB; 0: SM_MEMORY_DEFAULT */
+	uint32_t cpus;	      /* 0: 1 */
+	const char *backend;  /* "auto", "soft", "kvm"; NULL: auto */
+	const char *kernel;   /* file; NULL: the installed guest kernel */
+	const char *initrd;   /* file; NULL: the installed guest initrd */
+	const char *hostname; /* NULL: the VM id */
+	const char *console;  /* file that receives the serial console; NULL: the VM's own log */
+	bool tmpfs_root;      /* writable layer in guest memory instead of on a disk */
+};
+
+/* Wall time of each stage of a start, microseconds since sm_vm_start was called. */
+struct sm_timings {
+	uint64_t worker_us; /* worker process up */
+	uint64_t machine_us; /* machine built, jail closed, first guest instruction */
+	uint64_t agent_us;   /* the guest agent said it is ready */
+	uint64_t instructions; /* guest instructions until then; 0 where not counted */
+};
+
+/* Boots a VM of `image` and returns when its agent is ready. */
+SM_API int sm_vm_start(struct sm_image *image, const struct sm_vm_options *o, struct sm_vm **ret,
+		       struct sm_err *e);
+/* Kills the VM, removes its runtime directory and frees the handle. NULL is accepted. */
+SM_API void sm_vm_destroy(struct sm_vm *vm);
+SM_API const char *sm_vm_id(const struct sm_vm *vm); /* 12 hex digits */
+SM_API int sm_vm_pid(const struct sm_vm *vm);	     /* of the worker, for measurements */
+SM_API void sm_vm_timings(const struct sm_vm *vm, struct sm_timings *ret);
+
+/* ---- processes in a VM ---- */
+
+struct sm_exec_options {
+	size_t size;
+	const char *const *argv; /* NULL-terminated; NULL: the image's Entrypoint and Cmd */
+	const char *const *env;	 /* NULL-terminated "K=V", laid over the image's */
+	const char *entrypoint;	 /* replaces the image's Entrypoint; "" clears it */
+	const char *cwd;	 /* NULL: the image's WorkingDir, else "/" */
+	const char *user;	 /* "name", "uid", "uid:gid"; NULL: the image's User */
+	bool tty;
+	uint16_t rows, cols; /* of the tty; 0: 24 and 80 */
+	/*
+	 * Descriptors the library copies from and to until the process ends; it never
+	 * closes them. -1: /dev/null. With tty, stderr_fd is unused.
+	 */
+	int stdin_fd, stdout_fd, stderr_fd;
+};
+#define SM_EXEC_OPTIONS_INIT                                                                                 \
+	{                                                                                                    \
+		.size = sizeof(struct sm_exec_options), .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1     \
+	}
+
+struct sm_exec_result {
+	int status;	      /* exit status; 128+n when killed by signal n; 126/127 as a shell has them */
+	uint64_t duration_us; /* in the guest */
+	uint64_t peak_rss;    /* bytes */
+	char reason[120];     /* why the command could not be started, else "" */
+};
+
+/* Starts a process; the first one in a VM is the container's PID 1. */
+SM_API int sm_exec_start(struct sm_vm *vm, const struct sm_exec_options *o, struct sm_exec **ret,
+			 struct sm_err *e);
+/* Copies the streams until the process ended and all its output was delivered. */
+SM_API int sm_exec_wait(struct sm_exec *x, struct sm_exec_result *ret, struct sm_err *e);
+/* These two may be called while another thread, or a signal handler's loop, is in sm_exec_wait. */
+SM_API int sm_exec_signal(struct sm_exec *x, int signum, struct sm_err *e);
+SM_API int sm_exec_winsize(struct sm_exec *x, uint16_t rows, uint16_t cols, struct sm_err *e);
+/* Kills what still runs. NULL is accepted. */
+SM_API void sm_exec_destroy(struct sm_exec *x);
+
+/* ---- the machine we are on ---- */
+
+struct sm_backend_info {
+	const char *name;     /* "kvm", "soft" */
+	const char *platform; /* the guest it runs: "linux/arm64" */
+	bool usable;	      /* can run Linux */
+	bool chosen;	      /* what "auto" means here */
+	const char *reason;   /* why not, or what it is; one sentence */
+	const char *hint;     /* what to do, or "" */
+};
+/* Calls `fn` for each backend, best first. */
+SM_API int sm_backend_list(struct sm_ctx *ctx, int (*fn)(void *opaque, const struct sm_backend_info *info),
+			   void *opaque, struct sm_err *e);
+
+/* One fact of the set-up: a file or facility this machine needs. */
+struct sm_check_info {
+	const char *name;   /* "guest kernel", "store", "landlock", ... */
+	bool ok;
+	bool fatal;	    /* nothing runs without it */
+	const char *detail; /* path, version, or what is wrong */
+	const char *hint;   /* what to do, or "" */
+};
+SM_API int sm_check_list(struct sm_ctx *ctx, int (*fn)(void *opaque, const struct sm_check_info *info),
+			 void *opaque, struct sm_err *e);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

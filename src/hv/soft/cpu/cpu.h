@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The software CPU's core: architectural state, pre-decoded operations, dispatch.
+ *
+ * Theory of operation. Guest code is decoded once, a basic block at a time, into an
+ * array of `struct op`; each op points at the C function that performs it. A handler
+ * ends by calling the next one as a sibling call (OP_NEXT), so that dispatch is one
+ * indirect jump with the CPU and the op in registers. In sanitizer and debug builds
+ * (SOFT_LOOP_DISPATCH) handlers return the next op to a loop instead.
+ *
+ * The PC is not kept: it is the block's virtual address plus the op's index
+ * (cpu_pc). A handler that can fault computes it only then.
+ *
+ * A `struct cpu` belongs to its vCPU thread, but for `pending`, which anyone may OR bits
+ * into with cpu_pend().
+ */
+#ifndef HV_SOFT_CPU_CPU_H
+#define HV_SOFT_CPU_CPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hv/hv.h"
+#include "mem/gmem.h"
+
+struct cpu;
+struct op;
+struct block;
+
+#if defined(__has_attribute)
+#if __has_attribute(musttail)
+#define CPU_MUSTTAIL __attribute__((musttail))
+#endif
+#endif
+#ifndef CPU_MUSTTAIL
+#define CPU_MUSTTAIL
+#endif
+
+/* NULL ends the run loop's round: look at c->pending, or a fault was raised. */
+typedef const struct op *op_fn(struct cpu *c, const struct op *op);
+
+/*
+ * One pre-decoded instruction: 24 bytes. What rd..imm mean is between the decoder's row
+ * and the handler; register 31 is resolved by the decoder (see X_ZERO, X_SP).
+ */
+struct op {
+	op_fn *fn;
+	uint64_t imm;
+	uint8_t rd, rn, rm, ra;
+	uint32_t aux; /* small fields: shift kinds, sizes, conditions, element layout */
+};
+
+#ifdef SOFT_LOOP_DISPATCH
+#define OP_CONTINUE(c, next) return (next)
+#else
+#define OP_CONTINUE(c, next)                                                                                 \
+	do {                                                                                                 \
+		const struct op *next_op = (next);                                                           \
+		CPU_MUSTTAIL return next_op->fn((c), next_op);                                               \
+	} while (0)
+#endif
+#define OP_NEXT(c, op) OP_CONTINUE(c, (op) + 1)
+
+/* Indices into cpu.x: reads of XZR go to X_ZERO (always 0), writes to XZR to X_TRASH. */
+enum { X_ZERO = 32, X_TRASH = 33, X_SP = 31, X_COUNT = 34 };
+
+/* A 128-bit vector register. Little-endian hosts only, so the views agree with A64. */
+union vreg {
+	uint8_t b[16];
+	uint16_t h[8];
+	uint32_t s[4];
+	uint64_t d[2];
+	int8_t sb[16];
+	int16_t sh[8];
+	int32_t ss[4];
+	int64_t sd[2];
+	float f[4];
+	double g[2];
+	unsigned __int128 q;
+};
+
+/* Bits of cpu.pending: why the CPU must leave its blocks. */
+enum {
+	CPU_PEND_KICK = 1 << 0,	 /* hv_vcpu_kick */
+	CPU_PEND_IRQ = 1 << 1,	 /* the GIC's output to this CPU is high; masked or not */
+	CPU_PEND_TIMER = 1 << 2, /* a timer deadline may have passed */
+	CPU_PEND_TLBI = 1 << 3,	 /* another CPU broadcast an invalidation */
+	CPU_PEND_EXIT = 1 << 4,	 /* c->exit is filled: leave vcpu_run with it */
+	CPU_PEND_RESYNC = 1 << 5, /* code generation or translation regime changed */
+};
+
+/* What an A64 exception needs; ESR_EL1 = ec << 26 | IL | iss. */
+enum {
+	EC_UNKNOWN = 0x00,
+	EC_WFX = 0x01,
+	EC_FP_ACCESS = 0x07,
+	EC_ILLEGAL_STATE = 0x0e,
+	EC_SVC64 = 0x15,
+	EC_HVC64 = 0x16,
+	EC_SMC64 = 0x17,
+	EC_SYSREG = 0x18,
+	EC_IABT_LOWER = 0x20,
+	EC_IABT_SAME = 0x21,
+	EC_PC_ALIGN = 0x22,
+	EC_DABT_LOWER = 0x24,
+	EC_DABT_SAME = 0x25,
+	EC_SP_ALIGN = 0x26,
+	EC_FP_TRAP = 0x2c,
+	EC_BREAKPOINT_LOWER = 0x30,
+	EC_SOFTSTEP_LOWER = 0x32,
+	EC_WATCHPOINT_LOWER = 0x34,
+	EC_BRK64 = 0x3c,
+};
+
+/*
+ * Unknown or disabled instructions and the FP trap, for decoders and handlers of every
+ * file. All of them return what the handler must return.
+ */
+const struct op *cpu_undefined(struct cpu *c, const struct op *op);
+const struct op *cpu_fp_trap(struct cpu *c, const struct op *op);
+/* An exception taken to EL1 from the instruction `op` (preferred return: that instruction, or the next for SVC/HVC). */
+const struct op *cpu_exception(struct cpu *c, const struct op *op, uint32_t ec, uint32_t iss);
+
+/*
+ * Guest memory by virtual address, as the current EL sees it. On a fault the exception
+ * is already taken: the handler returns CPU_FAULT(c) at once and changes nothing else.
+ * Aligned accesses up to 8 bytes are single-copy atomic; unaligned ones go in pieces.
+ */
+bool cpu_load8(struct cpu *c, const struct op *op, uint64_t va, uint8_t *ret);
+bool cpu_load16(struct cpu *c, const struct op *op, uint64_t va, uint16_t *ret);
+bool cpu_load32(struct cpu *c, const struct op *op, uint64_t va, uint32_t *ret);
+bool cpu_load64(struct cpu *c, const struct op *op, uint64_t va, uint64_t *ret);
+bool cpu_load128(struct cpu *c, const struct op *op, uint64_t va, union vreg *ret);
+bool cpu_store8(struct cpu *c, const struct op *op, uint64_t va, uint8_t v);
+bool cpu_store16(struct cpu *c, const struct op *op, uint64_t va, uint16_t v);
+bool cpu_store32(struct cpu *c, const struct op *op, uint64_t va, uint32_t v);
+bool cpu_store64(struct cpu *c, const struct op *op, uint64_t va, uint64_t v);
+bool cpu_store128(struct cpu *c, const struct op *op, uint64_t va, const union vreg *v);
+/* Are all `len` <= 4096 bytes at va writable (and translated)? Takes the exception when not. For stores of several registers. */
+bool cpu_probe_store(struct cpu *c, const struct op *op, uint64_t va, uint32_t len);
+#define CPU_FAULT(c) cpu_after_fault(c)
+const struct op *cpu_after_fault(struct cpu *c);
+
+/*
+ * Decoders: given an instruction word, fill *op (fn, fields) and return true, or false
+ * when the word is not theirs. Unallocated encodings are not an error: the caller
+ * installs cpu_undefined.
+ */
+bool decode_int(uint32_t insn, uint64_t pc_in_page, struct op *op); /* decode_int.c: integer, branch, system, load/store of X registers */
+bool decode_fpsimd(uint32_t insn, struct op *op);		    /* decode_fpsimd.c: everything on V registers incl. their loads and stores, and AES/SHA/PMULL */
+
+#include "hv/soft/cpu/state.h"
+
+#endif

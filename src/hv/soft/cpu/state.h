@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* struct cpu: the architectural state of one software vCPU and what speeds it up. */
+#ifndef HV_SOFT_CPU_STATE_H
+#define HV_SOFT_CPU_STATE_H
+
+#include "hv/soft/cpu/cpu.h"
+#include "hv/soft/timer.h"
+
+struct cpu_fp {
+	uint32_t fpcr, fpsr; /* fpsr without what still sits in the host's flags: fp_sync() first */
+	bool host_dirty;     /* the host's cumulative flags may hold more */
+};
+
+struct soft_vm; /* soft.h: GIC, physical memory, the other CPUs */
+
+struct cpu {
+	uint64_t x[X_COUNT]; /* x[31] is the current SP */
+	union vreg v[32] __attribute__((aligned(16)));
+	uint32_t nzcv; /* N=31 Z=30 C=29 V=28, as in PSTATE */
+	uint32_t pending; /* atomic, CPU_PEND_* */
+	const struct block *block; /* being executed */
+	uint64_t block_va;	   /* its virtual address */
+	uint64_t icount;	   /* instructions retired; added up per block */
+	struct cpu_fp fp;
+
+	/* Everything below is the business of the core (sysreg.c, mmu.c, exec.c). */
+	struct soft_vm *vm;
+	uint32_t index;
+	struct timer timer;
+	struct hv_exit exit; /* filled with CPU_PEND_EXIT */
+	struct cpu_core *core;
+};
+
+static inline void cpu_pend(struct cpu *c, uint32_t bits)
+{
+	__atomic_fetch_or(&c->pending, bits, __ATOMIC_SEQ_CST);
+}
+
+#endif

@@ -123,33 +123,87 @@ const struct op *cpu_fp_trap(struct cpu *c, const struct op *op);
 const struct op *cpu_exception(struct cpu *c, const struct op *op, uint32_t ec, uint32_t iss);
 
 /*
- * Guest memory by virtual address, as the current EL sees it. On a fault the exception
- * is already taken: the handler returns CPU_FAULT(c) at once and changes nothing else.
- * Aligned accesses up to 8 bytes are single-copy atomic; unaligned ones go in pieces.
+ * Guest memory by virtual address, as the current EL sees it: mmu.h, inline, with the
+ * software TLB in front. All of them have this shape: false means the exception is
+ * already taken (or an MMIO exit was left to be completed and the instruction will be
+ * executed again); the handler then does `return cpu_after_fault(c);` and has changed
+ * nothing. Aligned accesses up to 8 bytes are single-copy atomic (relaxed); unaligned
+ * ones go in pieces.
+ *
+ *   bool cpu_load8/16/32/64(struct cpu *c, const struct op *op, uint64_t va, uintN_t *ret);
+ *   bool cpu_load128(struct cpu *c, const struct op *op, uint64_t va, union vreg *ret);
+ *   bool cpu_store8/16/32/64(struct cpu *c, const struct op *op, uint64_t va, uintN_t v);
+ *   bool cpu_store128(struct cpu *c, const struct op *op, uint64_t va, const union vreg *v);
+ *
+ * Variants behind a flag word for the rare forms (acquire/release, exclusive, atomic,
+ * unprivileged LDTR/STTR):
+ *   uint8_t *cpu_host_ptr(struct cpu *c, const struct op *op, uint64_t va, uint32_t len, uint32_t flags);
+ * gives RAM for `len` <= 16 naturally aligned bytes after all permission and alignment
+ * checks, or NULL with the exception taken (exclusives and atomics to MMIO fault).
+ * A store of several registers probes first, so that a fault leaves nothing half-done:
+ *   bool cpu_probe_store(struct cpu *c, const struct op *op, uint64_t va, uint32_t len);
  */
-bool cpu_load8(struct cpu *c, const struct op *op, uint64_t va, uint8_t *ret);
-bool cpu_load16(struct cpu *c, const struct op *op, uint64_t va, uint16_t *ret);
-bool cpu_load32(struct cpu *c, const struct op *op, uint64_t va, uint32_t *ret);
-bool cpu_load64(struct cpu *c, const struct op *op, uint64_t va, uint64_t *ret);
-bool cpu_load128(struct cpu *c, const struct op *op, uint64_t va, union vreg *ret);
-bool cpu_store8(struct cpu *c, const struct op *op, uint64_t va, uint8_t v);
-bool cpu_store16(struct cpu *c, const struct op *op, uint64_t va, uint16_t v);
-bool cpu_store32(struct cpu *c, const struct op *op, uint64_t va, uint32_t v);
-bool cpu_store64(struct cpu *c, const struct op *op, uint64_t va, uint64_t v);
-bool cpu_store128(struct cpu *c, const struct op *op, uint64_t va, const union vreg *v);
-/* Are all `len` <= 4096 bytes at va writable (and translated)? Takes the exception when not. For stores of several registers. */
+enum { CPU_MEM_WRITE = 1, CPU_MEM_READ = 2, CPU_MEM_UNPRIV = 4, CPU_MEM_ALIGNED = 8 };
+bool cpu_load_flags(struct cpu *c, const struct op *op, uint64_t va, uint32_t len, uint32_t flags, uint64_t *ret);
+bool cpu_store_flags(struct cpu *c, const struct op *op, uint64_t va, uint32_t len, uint32_t flags, uint64_t v);
+uint8_t *cpu_host_ptr(struct cpu *c, const struct op *op, uint64_t va, uint32_t len, uint32_t flags);
 bool cpu_probe_store(struct cpu *c, const struct op *op, uint64_t va, uint32_t len);
-#define CPU_FAULT(c) cpu_after_fault(c)
 const struct op *cpu_after_fault(struct cpu *c);
+
+/* Virtual address of `op`, an op of the block being executed. */
+#define CPU_PC(c, op) cpu_pc((c), (op))
+
+/*
+ * Ends of blocks (exec.c). A branch's handler is the last op of its block and returns
+ * one of these. `slot` 0 or 1 names which of the block's two direct successors this is
+ * (taken, fall-through), so that it can be chained.
+ */
+const struct op *cpu_goto(struct cpu *c, const struct op *op, uint64_t va, int slot);
+const struct op *cpu_goto_indirect(struct cpu *c, const struct op *op, uint64_t va);
+/* After the instruction `op`, leave the block and look at everything anew (ISB, MSR of control registers, WFI, unmasking). */
+const struct op *cpu_resync(struct cpu *c, const struct op *op);
+const struct op *cpu_eret(struct cpu *c, const struct op *op);
+
+/*
+ * System registers and system instructions (sysreg.c); `key` packs the encoding as
+ * GIC_SYSREG() does. The handler returns what these return; they continue with the next
+ * op themselves. MSR (immediate) has op0 = 0 and `imm` in op->imm.
+ */
+const struct op *cpu_mrs(struct cpu *c, const struct op *op); /* aux = key, rd */
+const struct op *cpu_msr(struct cpu *c, const struct op *op); /* aux = key, rd = source */
+const struct op *cpu_msr_imm(struct cpu *c, const struct op *op); /* aux = key (op1, op2), imm */
+const struct op *cpu_sys(struct cpu *c, const struct op *op); /* aux = key, rd = Xt: IC, DC, TLBI, AT */
+const struct op *cpu_svc(struct cpu *c, const struct op *op); /* imm */
+const struct op *cpu_hvc(struct cpu *c, const struct op *op); /* imm */
+const struct op *cpu_smc(struct cpu *c, const struct op *op); /* imm */
+const struct op *cpu_brk(struct cpu *c, const struct op *op); /* imm */
+const struct op *cpu_wfi(struct cpu *c, const struct op *op);
+const struct op *cpu_wfe(struct cpu *c, const struct op *op);
+const struct op *cpu_sev(struct cpu *c, const struct op *op);
+const struct op *cpu_isb(struct cpu *c, const struct op *op);
+/* DC ZVA goes through cpu_sys. The exclusive monitor: */
+void cpu_clear_exclusive(struct cpu *c);
 
 /*
  * Decoders: given an instruction word, fill *op (fn, fields) and return true, or false
  * when the word is not theirs. Unallocated encodings are not an error: the caller
  * installs cpu_undefined.
  */
-bool decode_int(uint32_t insn, uint64_t pc_in_page, struct op *op); /* decode_int.c: integer, branch, system, load/store of X registers */
-bool decode_fpsimd(uint32_t insn, struct op *op);		    /* decode_fpsimd.c: everything on V registers incl. their loads and stores, and AES/SHA/PMULL */
+enum decode_result {
+	DECODE_NO,   /* not mine or unallocated: cpu_undefined, which ends the block */
+	DECODE_OP,   /* the next instruction follows in the block */
+	DECODE_LAST, /* ends the block: branch, exception, or needs a resync */
+};
+/*
+ * decode_int.c: integer, branch, system, loads and stores of X registers. PC-relative
+ * results are formed at run time from cpu_pc (blocks are keyed by physical address).
+ */
+enum decode_result decode_int(uint32_t insn, struct op *op);
+/* decode_fpsimd.c: everything on V registers, their loads and stores, AES, SHA, PMULL. */
+enum decode_result decode_fpsimd(uint32_t insn, struct op *op);
 
 #include "hv/soft/cpu/state.h"
+#include "hv/soft/cpu/mmu.h"
+#include "hv/soft/cpu/block.h"
 
 #endif

@@ -21,6 +21,10 @@ struct cpu {
 	const struct block *block; /* being executed */
 	uint64_t block_va;	   /* its virtual address */
 	uint64_t icount;	   /* instructions retired; added up per block */
+	/* Exclusive monitor: address (VA), value read and size; size 0 = open. */
+	uint64_t excl_va;
+	uint64_t excl_val[2];
+	uint32_t excl_len;
 	struct cpu_fp fp;
 
 	/* Everything below is the business of the core (sysreg.c, mmu.c, exec.c). */

@@ -125,9 +125,9 @@ struct sm_vm_options {
 
 /* Wall time of each stage of a start, microseconds since sm_vm_start was called. */
 struct sm_timings {
-	uint64_t worker_us; /* worker process up */
-	uint64_t machine_us; /* machine built, jail closed, first guest instruction */
-	uint64_t agent_us;   /* the guest agent said it is ready */
+	uint64_t worker_us;    /* worker process up */
+	uint64_t machine_us;   /* machine built, jail closed, first guest instruction */
+	uint64_t agent_us;     /* the guest agent said it is ready */
 	uint64_t instructions; /* guest instructions until then; 0 where not counted */
 };
 
@@ -196,7 +196,7 @@ SM_API int sm_backend_list(struct sm_ctx *ctx, int (*fn)(void *opaque, const str
 
 /* One fact of the set-up: a file or facility this machine needs. */
 struct sm_check_info {
-	const char *name;   /* "guest kernel", "store", "landlock", ... */
+	const char *name; /* "guest kernel", "store", "landlock", ... */
 	bool ok;
 	bool fatal;	    /* nothing runs without it */
 	const char *detail; /* path, version, or what is wrong */

@@ -31,7 +31,8 @@ struct bus {
 };
 
 /* EEXIST when it overlaps, ENOSPC when the bus is full. `dev` outlives the bus. */
-int bus_add(struct bus *b, uint64_t base, uint64_t len, const struct bus_ops *ops, void *dev, struct sm_err *e);
+int bus_add(struct bus *b, uint64_t base, uint64_t len, const struct bus_ops *ops, void *dev,
+	    struct sm_err *e);
 /* False when no device answers: then *ret is all ones of `len` bytes. */
 bool bus_read(const struct bus *b, uint64_t addr, uint8_t len, uint64_t *ret);
 bool bus_write(const struct bus *b, uint64_t addr, uint8_t len, uint64_t value);

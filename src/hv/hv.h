@@ -48,8 +48,8 @@ struct hv_exit {
 };
 
 struct hv_caps {
-	bool doorbells; /* doorbell_add works */
-	bool irq_events; /* irq_event_add works */
+	bool doorbells;	  /* doorbell_add works */
+	bool irq_events;  /* irq_event_add works */
 	uint8_t gpa_bits; /* usable guest physical address bits */
 };
 

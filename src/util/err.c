@@ -29,7 +29,8 @@ int err_errno(struct sm_err *e, int code, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	return err_set(e, code, "%s: %s", text, strerrordesc_np(code) ? strerrordesc_np(code) : "unknown error");
+	return err_set(e, code, "%s: %s", text,
+		       strerrordesc_np(code) ? strerrordesc_np(code) : "unknown error");
 }
 
 int err_prefix(struct sm_err *e, const char *fmt, ...)

@@ -163,10 +163,9 @@ ssize_t fd_recv_msg(int sock, void *data, size_t max, int *fds, size_t max_fds, 
 		char space[CMSG_SPACE(FD_MSG_MAX * sizeof(int))];
 	} control;
 	struct iovec iov = { data, max };
-	struct msghdr msg = { .msg_iov = &iov,
-			      .msg_iovlen = 1,
-			      .msg_control = &control,
-			      .msg_controllen = sizeof(control) };
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+	};
 	size_t nr = 0;
 	ssize_t n;
 

@@ -35,7 +35,8 @@ void log_guest(const struct log *l, struct log_rate *rate, const char *module, c
 	if (!l || !l->fn || l->level < SM_LOG_DEBUG)
 		return;
 	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	if (__atomic_exchange_n(&rate->second, (uint64_t)now.tv_sec, __ATOMIC_RELAXED) != (uint64_t)now.tv_sec)
+	if (__atomic_exchange_n(&rate->second, (uint64_t)now.tv_sec, __ATOMIC_RELAXED) !=
+	    (uint64_t)now.tv_sec)
 		__atomic_store_n(&rate->count, 0, __ATOMIC_RELAXED);
 	if (__atomic_fetch_add(&rate->count, 1, __ATOMIC_RELAXED) >= 10)
 		return;

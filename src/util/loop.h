@@ -23,7 +23,8 @@ int loop_create(struct loop **ret, struct sm_err *e);
 /* Removes what is left; the descriptors stay the caller's. */
 void loop_destroy(struct loop *l);
 
-/* Level-triggered. `fd` stays the caller's and must outlive the source. NULL when out of memory or descriptors. */
+/* Level-triggered. `fd` stays the caller's and must outlive the source. NULL when out of memory or
+ * descriptors. */
 struct loop_source *loop_add_fd(struct loop *l, int fd, uint32_t events, loop_fd_fn *fn, void *opaque);
 /* Changes what is waited for; 0 pauses the source. */
 void loop_set_events(struct loop_source *s, uint32_t events);

@@ -18,7 +18,10 @@ struct cpu;
 
 int gic_create(struct soft_vm *vm, struct gic **ret, struct sm_err *e);
 void gic_destroy(struct gic *g);
+/* The CPU interface as after reset; the redistributor keeps its state, as in a powered domain of its own. */
 void gic_reset_cpu(struct gic *g, uint32_t cpu);
+/* Drives CPU_PEND_IRQ anew, for a CPU whose `pending` was rewritten. */
+void gic_refresh_cpu(struct gic *g, uint32_t cpu);
 
 /* Is `gpa` the distributor's or a redistributor's? */
 bool gic_mmio_hit(const struct gic *g, uint64_t gpa);

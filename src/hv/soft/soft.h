@@ -10,25 +10,43 @@
 
 #include "hv/hv.h"
 #include "hv/soft/cpu/cpu.h"
+#include "hv/soft/deadline.h"
 #include "hv/soft/gic.h"
 #include "hv/soft/timer.h"
 
 /* Changes when the guest-visible CPU does; part of a snapshot's key. */
 #define SOFT_CPU_MODEL 1
 
+enum soft_power { SOFT_OFF, SOFT_ON_PENDING, SOFT_ON };
+
+/*
+ * Power and sleep of one vCPU, the part that others reach. ON_PENDING: CPU_ON was called,
+ * the vCPU's thread has not reset itself yet.
+ */
+struct soft_vcpu {
+	pthread_mutex_t lock; /* a leaf: nothing is taken under it */
+	pthread_cond_t wake;
+	uint32_t waiting; /* atomic: somebody must signal `wake` */
+	enum soft_power power;
+	uint64_t entry, context; /* of the CPU_ON */
+	bool mmio_open;		 /* the last exit was an MMIO access; the thread's own */
+};
+
+/*
+ * Lock order: the GIC's lock, then a soft_vcpu's. The deadlines' lock stands alone. All
+ * but `deadlines` and the vCPUs is fixed once the VM is made; counter_offset changes only
+ * in vm_load, when no vCPU runs.
+ */
 struct soft_vm {
 	struct gmem *gm;
 	const struct log *log;
 	uint32_t nr_vcpus;
 	struct cpu *cpus[HV_VCPUS_MAX];
 	struct gic *gic;
+	struct deadlines *deadlines;
 	uint64_t gicd_base, gicr_base;
 	uint64_t counter_offset; /* CNTPCT = host monotonic ticks - this; one for all vCPUs */
-	/*
-	 * Power states of the vCPUs and their waiting. Lock order: power_lock before the
-	 * GIC's lock; nothing else is taken under either.
-	 */
-	pthread_mutex_t power_lock;
+	struct soft_vcpu vcpus[HV_VCPUS_MAX];
 };
 
 /* ---- the core (cpu/), called by soft.c on the vCPU's thread unless stated ---- */
@@ -37,7 +55,8 @@ int cpu_create(struct soft_vm *vm, uint32_t index, struct cpu **ret, struct sm_e
 void cpu_destroy(struct cpu *c);
 /* Architectural reset, then PC and X0, EL1h, MMU off, all masked. */
 void cpu_reset(struct cpu *c, uint64_t pc, uint64_t x0);
-/* Executes until CPU_PEND_KICK or CPU_PEND_EXIT, or until a WFI has nothing to do (then returns false: wait). */
+/* Executes until CPU_PEND_KICK or CPU_PEND_EXIT, or until a WFI has nothing to do (then returns false: wait).
+ */
 bool cpu_execute(struct cpu *c);
 int cpu_save(struct cpu *c, struct buf *out, struct sm_err *e);
 int cpu_load(struct cpu *c, struct cursor *in, struct sm_err *e);
@@ -52,7 +71,18 @@ uint64_t cpu_mpidr(uint32_t index);
 
 /* HVC/SMC #0: handles PSCI; X0..X3 in, X0 out. May set CPU_PEND_EXIT. */
 void psci_call(struct cpu *c);
-/* Wakes vCPU `c` if it waits in WFI. Any thread. */
+/* Wakes vCPU `c` if it sleeps: call it after cpu_pend(). Any thread. */
 void soft_wake(struct cpu *c);
+
+/* ---- between the files of the platform ---- */
+
+/* Sleeps until something is pending for `c` or its next timer deadline. On its thread. */
+void soft_idle(struct cpu *c);
+/* PSCI CPU_ON; any vCPU's thread. False: it was not off, *ret_was says what it is. */
+bool soft_power_on(struct soft_vm *vm, uint32_t index, uint64_t entry, uint64_t context,
+		   enum soft_power *ret_was);
+/* PSCI CPU_OFF on its own thread; the exit follows. */
+void soft_power_off(struct cpu *c);
+enum soft_power soft_power_state(struct soft_vm *vm, uint32_t index);
 
 #endif

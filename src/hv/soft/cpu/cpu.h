@@ -51,13 +51,20 @@ struct op {
 	uint32_t aux; /* small fields: shift kinds, sizes, conditions, element layout */
 };
 
+/* OP_TAIL is for the inline helpers that handlers end with: clang's musttail wants equal signatures. */
 #ifdef SOFT_LOOP_DISPATCH
 #define OP_CONTINUE(c, next) return (next)
+#define OP_TAIL(c, next) return (next)
 #else
 #define OP_CONTINUE(c, next)                                                                                 \
 	do {                                                                                                 \
 		const struct op *next_op = (next);                                                           \
 		CPU_MUSTTAIL return next_op->fn((c), next_op);                                               \
+	} while (0)
+#define OP_TAIL(c, next)                                                                                     \
+	do {                                                                                                 \
+		const struct op *next_op = (next);                                                           \
+		return next_op->fn((c), next_op);                                                            \
 	} while (0)
 #endif
 #define OP_NEXT(c, op) OP_CONTINUE(c, (op) + 1)
@@ -82,11 +89,11 @@ union vreg {
 
 /* Bits of cpu.pending: why the CPU must leave its blocks. */
 enum {
-	CPU_PEND_KICK = 1 << 0,	 /* hv_vcpu_kick */
-	CPU_PEND_IRQ = 1 << 1,	 /* the GIC's output to this CPU is high; masked or not */
-	CPU_PEND_TIMER = 1 << 2, /* a timer deadline may have passed */
-	CPU_PEND_TLBI = 1 << 3,	 /* another CPU broadcast an invalidation */
-	CPU_PEND_EXIT = 1 << 4,	 /* c->exit is filled: leave vcpu_run with it */
+	CPU_PEND_KICK = 1 << 0,	  /* hv_vcpu_kick */
+	CPU_PEND_IRQ = 1 << 1,	  /* the GIC's output to this CPU is high; masked or not */
+	CPU_PEND_TIMER = 1 << 2,  /* a timer deadline may have passed */
+	CPU_PEND_TLBI = 1 << 3,	  /* another CPU broadcast an invalidation */
+	CPU_PEND_EXIT = 1 << 4,	  /* c->exit is filled: leave vcpu_run with it */
 	CPU_PEND_RESYNC = 1 << 5, /* code generation or translation regime changed */
 };
 
@@ -119,7 +126,8 @@ enum {
  */
 const struct op *cpu_undefined(struct cpu *c, const struct op *op);
 const struct op *cpu_fp_trap(struct cpu *c, const struct op *op);
-/* An exception taken to EL1 from the instruction `op` (preferred return: that instruction, or the next for SVC/HVC). */
+/* An exception taken to EL1 from the instruction `op` (preferred return: that instruction, or the next for
+ * SVC/HVC). */
 const struct op *cpu_exception(struct cpu *c, const struct op *op, uint32_t ec, uint32_t iss);
 
 /*
@@ -135,19 +143,21 @@ const struct op *cpu_exception(struct cpu *c, const struct op *op, uint32_t ec, 
  *   bool cpu_store8/16/32/64(struct cpu *c, const struct op *op, uint64_t va, uintN_t v);
  *   bool cpu_store128(struct cpu *c, const struct op *op, uint64_t va, const union vreg *v);
  *
+ *   bool cpu_load_pair64(struct cpu *c, const struct op *op, uint64_t va, uint64_t *lo, uint64_t *hi);
+ *   bool cpu_store_pair64(struct cpu *c, const struct op *op, uint64_t va, uint64_t lo, uint64_t hi);
+ *
  * Variants behind a flag word for the rare forms (acquire/release, exclusive, atomic,
  * unprivileged LDTR/STTR):
- *   uint8_t *cpu_host_ptr(struct cpu *c, const struct op *op, uint64_t va, uint32_t len, uint32_t flags);
- * gives RAM for `len` <= 16 naturally aligned bytes after all permission and alignment
- * checks, or NULL with the exception taken (exclusives and atomics to MMIO fault).
- * A store of several registers probes first, so that a fault leaves nothing half-done:
- *   bool cpu_probe_store(struct cpu *c, const struct op *op, uint64_t va, uint32_t len);
+ *   bool cpu_load_flags(struct cpu *c, const struct op *op, uint64_t va, uint32_t len, uint32_t flags,
+ * uint64_t *ret); bool cpu_store_flags(struct cpu *c, const struct op *op, uint64_t va, uint32_t len,
+ * uint32_t flags, uint64_t v); uint8_t *cpu_host_ptr(struct cpu *c, const struct op *op, uint64_t va,
+ * uint32_t len, uint32_t flags); gives RAM for `len` <= 16 naturally aligned bytes after all permission and
+ * alignment checks, or NULL with the exception taken (exclusives and atomics to MMIO fault). A store of
+ * several registers probes first, so that a fault leaves nothing half-done: bool cpu_probe_store(struct cpu
+ * *c, const struct op *op, uint64_t va, uint32_t len);
  */
 enum { CPU_MEM_WRITE = 1, CPU_MEM_READ = 2, CPU_MEM_UNPRIV = 4, CPU_MEM_ALIGNED = 8 };
-bool cpu_load_flags(struct cpu *c, const struct op *op, uint64_t va, uint32_t len, uint32_t flags, uint64_t *ret);
-bool cpu_store_flags(struct cpu *c, const struct op *op, uint64_t va, uint32_t len, uint32_t flags, uint64_t v);
-uint8_t *cpu_host_ptr(struct cpu *c, const struct op *op, uint64_t va, uint32_t len, uint32_t flags);
-bool cpu_probe_store(struct cpu *c, const struct op *op, uint64_t va, uint32_t len);
+/* After false or NULL from any of them. */
 const struct op *cpu_after_fault(struct cpu *c);
 
 /* Virtual address of `op`, an op of the block being executed. */
@@ -156,11 +166,13 @@ const struct op *cpu_after_fault(struct cpu *c);
 /*
  * Ends of blocks (exec.c). A branch's handler is the last op of its block and returns
  * one of these. `slot` 0 or 1 names which of the block's two direct successors this is
- * (taken, fall-through), so that it can be chained.
+ * (taken, fall-through), so that it can be chained. Inline, in block.h:
+ *
+ *   const struct op *cpu_goto(struct cpu *c, const struct op *op, uint64_t va, int slot);
+ *   const struct op *cpu_goto_indirect(struct cpu *c, const struct op *op, uint64_t va);
  */
-const struct op *cpu_goto(struct cpu *c, const struct op *op, uint64_t va, int slot);
-const struct op *cpu_goto_indirect(struct cpu *c, const struct op *op, uint64_t va);
-/* After the instruction `op`, leave the block and look at everything anew (ISB, MSR of control registers, WFI, unmasking). */
+/* After the instruction `op`, leave the block and look at everything anew (ISB, MSR of control registers,
+ * WFI, unmasking). */
 const struct op *cpu_resync(struct cpu *c, const struct op *op);
 const struct op *cpu_eret(struct cpu *c, const struct op *op);
 
@@ -169,18 +181,19 @@ const struct op *cpu_eret(struct cpu *c, const struct op *op);
  * GIC_SYSREG() does. The handler returns what these return; they continue with the next
  * op themselves. MSR (immediate) has op0 = 0 and `imm` in op->imm.
  */
-const struct op *cpu_mrs(struct cpu *c, const struct op *op); /* aux = key, rd */
-const struct op *cpu_msr(struct cpu *c, const struct op *op); /* aux = key, rd = source */
+const struct op *cpu_mrs(struct cpu *c, const struct op *op);	  /* aux = key, rd */
+const struct op *cpu_msr(struct cpu *c, const struct op *op);	  /* aux = key, rd = source */
 const struct op *cpu_msr_imm(struct cpu *c, const struct op *op); /* aux = key (op1, op2), imm */
-const struct op *cpu_sys(struct cpu *c, const struct op *op); /* aux = key, rd = Xt: IC, DC, TLBI, AT */
-const struct op *cpu_svc(struct cpu *c, const struct op *op); /* imm */
-const struct op *cpu_hvc(struct cpu *c, const struct op *op); /* imm */
-const struct op *cpu_smc(struct cpu *c, const struct op *op); /* imm */
-const struct op *cpu_brk(struct cpu *c, const struct op *op); /* imm */
+const struct op *cpu_sys(struct cpu *c, const struct op *op);	  /* aux = key, rd = Xt: IC, DC, TLBI, AT */
+const struct op *cpu_svc(struct cpu *c, const struct op *op);	  /* imm */
+const struct op *cpu_hvc(struct cpu *c, const struct op *op);	  /* imm */
+const struct op *cpu_smc(struct cpu *c, const struct op *op);	  /* imm */
+const struct op *cpu_brk(struct cpu *c, const struct op *op);	  /* imm */
 const struct op *cpu_wfi(struct cpu *c, const struct op *op);
 const struct op *cpu_wfe(struct cpu *c, const struct op *op);
 const struct op *cpu_sev(struct cpu *c, const struct op *op);
 const struct op *cpu_isb(struct cpu *c, const struct op *op);
+const struct op *cpu_dsb(struct cpu *c, const struct op *op); /* a full barrier; waits for broadcast TLBIs */
 /* DC ZVA goes through cpu_sys. The exclusive monitor: */
 void cpu_clear_exclusive(struct cpu *c);
 

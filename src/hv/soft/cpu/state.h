@@ -7,20 +7,29 @@
 #include "hv/soft/timer.h"
 
 struct cpu_fp {
-	uint32_t fpcr, fpsr; /* fpsr without what still sits in the host's flags: fp_sync() first */
-	bool host_dirty;     /* the host's cumulative flags may hold more */
+	uint32_t fpcr, fpsr;
+	uint64_t host_env; /* of the thread, while fp_enter() has put it aside */
 };
 
+struct tlb_entry;
+struct jump_entry;
 struct soft_vm; /* soft.h: GIC, physical memory, the other CPUs */
 
 struct cpu {
 	uint64_t x[X_COUNT]; /* x[31] is the current SP */
 	union vreg v[32] __attribute__((aligned(16)));
-	uint32_t nzcv; /* N=31 Z=30 C=29 V=28, as in PSTATE */
-	uint32_t pending; /* atomic, CPU_PEND_* */
-	const struct block *block; /* being executed */
-	uint64_t block_va;	   /* its virtual address */
-	uint64_t icount;	   /* instructions retired; added up per block */
+	uint32_t nzcv;			  /* N=31 Z=30 C=29 V=28, as in PSTATE */
+	uint32_t pending;		  /* atomic, CPU_PEND_* */
+	uint32_t pend_mask;		  /* which of them count now: not IRQ while PSTATE.I is set */
+	uint32_t el;			  /* 0 or 1 */
+	struct block *block;		  /* being executed */
+	uint64_t block_va;		  /* its virtual address */
+	uint64_t icount;		  /* instructions retired; added up per block */
+	uint64_t pc;			  /* only between blocks: what to execute next */
+	struct tlb_entry *tlb, *tlb_user; /* of the current EL; of EL0 */
+	struct jump_entry *jump;
+	uint64_t jump_tag;
+	uint64_t mem_val[2]; /* result of the slow load path */
 	/* Exclusive monitor: address (VA), value read and size; size 0 = open. */
 	uint64_t excl_va;
 	uint64_t excl_val[2];

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "oci/reference.h"
+#include "util/fd.h"
+
+static void image_free(struct sm_image *image)
+{
+	if (!image)
+		return;
+	record_destroy(image->record);
+	store_close(image->store);
+	free(image->reference);
+	free(image);
+}
+
+/* The image as the store has it now; ENOENT when it does not, or lacks a layer. */
+static int image_from_store(struct sm_ctx *ctx, const char *reference, const char *platform,
+			    struct sm_image **ret, struct sm_err *e)
+{
+	struct sm_image *image = calloc(1, sizeof(*image));
+	int r;
+
+	if (!image)
+		return err_errno(e, ENOMEM, "image %s", reference);
+	image->ctx = ctx;
+	image->reference = strdup(reference);
+	r = image->reference ? store_open(ctx->places.home, false, &image->store, e)
+			     : err_errno(e, ENOMEM, "image %s", reference);
+	if (!r)
+		r = store_lookup(image->store, reference, platform, &image->record, e);
+	if (!r && !store_has_layers(image->store, image->record))
+		r = err_set(e, ENOENT, "image %s: a layer is missing in the store", reference);
+	if (r < 0) {
+		image_free(image);
+		return r;
+	}
+	__atomic_fetch_add(&ctx->nr_users, 1, __ATOMIC_RELAXED);
+	*ret = image;
+	return 0;
+}
+
+static int image_pull(struct sm_ctx *ctx, const char *reference, const char *platform,
+		      const struct sm_pull_options *o, struct sm_err *e)
+{
+	const char *argv[] = { "supermachine-image",
+			       "pull",
+			       "--home",
+			       ctx->places.home,
+			       "--platform",
+			       platform,
+			       "--policy",
+			       o->policy == SM_PULL_ALWAYS ? "always" : "missing",
+			       reference,
+			       NULL };
+
+	return image_tool_run(ctx, argv, o->progress, o->progress_opaque, NULL, e);
+}
+
+int sm_image_open(struct sm_ctx *ctx, const char *reference, const struct sm_pull_options *o,
+		  struct sm_image **ret, struct sm_err *e)
+{
+	static const struct sm_pull_options none = { .size = sizeof(none) };
+	const struct backend *backend;
+	struct reference ref;
+	const char *platform;
+	int r;
+
+	if (!o)
+		o = &none;
+	if (o->size < sizeof(none))
+		return err_set(e, EINVAL, "sm_pull_options.size is %zu: set it to sizeof", o->size);
+	r = backend_choose("auto", &backend, e);
+	if (!r)
+		r = reference_parse(reference, &ref, e);
+	if (r < 0)
+		return r;
+	platform = o->platform ? o->platform : backend->platform;
+	/* An OCI directory may change at any time: look at it again unless told not to. */
+	if (o->policy == SM_PULL_NEVER || (o->policy == SM_PULL_MISSING && ref.kind == REFERENCE_REGISTRY)) {
+		r = image_from_store(ctx, ref.text, platform, ret, e);
+		if (o->policy == SM_PULL_NEVER || r != -ENOENT)
+			return r;
+	}
+	r = image_pull(ctx, ref.text, platform, o, e);
+	return r ? r : image_from_store(ctx, ref.text, platform, ret, e);
+}
+
+int image_dup(struct sm_image *image, struct sm_image **ret, struct sm_err *e)
+{
+	struct sm_image *dup = calloc(1, sizeof(*dup));
+	int r;
+
+	if (!dup)
+		return err_errno(e, ENOMEM, "image %s", image->reference);
+	dup->ctx = image->ctx;
+	dup->reference = strdup(image->reference);
+	r = dup->reference ? store_open(image->ctx->places.home, false, &dup->store, e)
+			   : err_errno(e, ENOMEM, "image %s", image->reference);
+	if (!r)
+		r = record_create(json_deep_copy(image->record->json), image->reference, &dup->record, e);
+	if (r < 0) {
+		image_free(dup);
+		return r;
+	}
+	__atomic_fetch_add(&dup->ctx->nr_users, 1, __ATOMIC_RELAXED);
+	*ret = dup;
+	return 0;
+}
+
+void sm_image_close(struct sm_image *image)
+{
+	if (!image)
+		return;
+	__atomic_fetch_sub(&image->ctx->nr_users, 1, __ATOMIC_RELAXED);
+	image_free(image);
+}
+
+const char *sm_image_reference(const struct sm_image *image)
+{
+	return image->reference;
+}
+
+const char *sm_image_digest(const struct sm_image *image)
+{
+	return image->record->digest;
+}
+
+struct image_lister {
+	int (*fn)(void *opaque, const struct sm_image_info *info);
+	void *opaque;
+};
+
+static int image_list_one(void *opaque, const char *reference, const struct image_record *r)
+{
+	const struct image_lister *l = opaque;
+	const struct sm_image_info info = {
+		.reference = reference,
+		.platform = r->platform,
+		.digest = r->digest,
+		.id = r->id,
+		.created = r->created,
+		.size = r->size,
+	};
+
+	return l->fn(l->opaque, &info);
+}
+
+int sm_image_list(struct sm_ctx *ctx, int (*fn)(void *opaque, const struct sm_image_info *info), void *opaque,
+		  struct sm_err *e)
+{
+	struct image_lister l = { fn, opaque };
+	struct store *store;
+	int r = store_open(ctx->places.home, false, &store, e);
+
+	if (r == -ENOENT)
+		return 0; /* nothing was ever pulled */
+	if (r < 0)
+		return r;
+	r = store_list(store, image_list_one, &l, e);
+	store_close(store);
+	return r;
+}
+
+int sm_image_remove(struct sm_ctx *ctx, const char *reference, struct sm_err *e)
+{
+	struct reference ref;
+	struct store *store;
+	uint64_t freed;
+	int r = reference_parse(reference, &ref, e);
+
+	if (!r)
+		r = store_open(ctx->places.home, false, &store, e);
+	if (r == -ENOENT)
+		return err_set(e, ENOENT, "image %s: not in the store; `supermachine images` lists what is",
+			       ref.text);
+	if (r < 0)
+		return r;
+	r = store_remove(store, ref.text, &freed, e);
+	store_close(store);
+	return r;
+}

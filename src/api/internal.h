@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The insides of the public handles. */
+#ifndef API_INTERNAL_H
+#define API_INTERNAL_H
+
+#include <jansson.h>
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "api/places.h"
+#include "oci/record.h"
+#include "oci/store.h"
+#include "util/log.h"
+
+struct sm_ctx {
+	struct places places;
+	struct log log;
+	uint32_t nr_users; /* atomic: images and VMs alive, for the assertion in destroy */
+};
+
+struct sm_image {
+	struct sm_ctx *ctx;
+	struct store *store;
+	struct image_record *record;
+	char *reference; /* normalized */
+};
+
+struct sm_vm {
+	struct sm_ctx *ctx;
+	struct sm_image *image; /* a handle of its own */
+	char id[13];
+	int dir_fd;   /* run/<id>, locked while the VM lives */
+	int ctl_fd;   /* the worker's socket */
+	int ready_fd; /* connection on which the agent said hello */
+	pid_t pid;
+	struct sm_timings timings;
+};
+
+/* A second handle on the same image, for a VM that outlives the first. */
+int image_dup(struct sm_image *image, struct sm_image **ret, struct sm_err *e);
+
+/* Runs a supermachine-image verb; its last "result" object is returned (decref it), or its error. */
+int image_tool_run(struct sm_ctx *ctx, const char *const *argv, sm_progress_fn *progress, void *opaque,
+		   json_t **ret, struct sm_err *e);
+
+/* Runtime directories (rundir.c). */
+int rundir_create(struct sm_ctx *ctx, char ret_id[13], int *ret_fd, struct sm_err *e);
+/* Removes the directory with all it holds and closes *fd. */
+void rundir_remove(struct sm_ctx *ctx, const char *id, int *fd);
+/* Removes directories whose owner died. */
+void rundir_sweep(struct sm_ctx *ctx);
+/* A listening or a connected unix stream socket named `name` in the directory. */
+int rundir_listen(int dir_fd, const char *name, int *ret, struct sm_err *e);
+int rundir_connect(int dir_fd, const char *name, int *ret, struct sm_err *e);
+
+/* Which backend "auto" is, and what it runs. */
+struct backend {
+	const char *name, *platform, *arch; /* "soft", "linux/arm64", "arm64" */
+};
+int backend_choose(const char *wanted, const struct backend **ret, struct sm_err *e);
+
+/* Argument lists: NULL or NULL-terminated. */
+size_t strv_len(const char *const *v);
+
+#endif

@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Starting a VM: runtime directory, sockets, the worker with its descriptors, then the
+ * agent's hello. Everything is undone when a step fails; a worker whose control socket
+ * closes ends by itself.
+ */
+#include "api/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api/child.h"
+#include "guest/proto.h"
+#include "util/fd.h"
+#include "util/num.h"
+#include "vm/agent.h"
+#include "vm/worker-proto.h"
+
+/* A guest that says nothing for so long will not say anything. */
+#define VM_READY_TIMEOUT_MS 120000
+
+#define VM_CMDLINE "console=ttyAMA0 reboot=t panic=-1 quiet"
+
+static uint64_t vm_now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000 + (uint64_t)ts.tv_nsec / 1000;
+}
+
+/* What goes to the worker beside the start message. */
+struct vm_files {
+	const char *names[8];
+	int fds[8];
+	size_t nr;
+	int layers[RECORD_LAYERS_MAX];
+	size_t nr_layers;
+	bool root_disk;
+};
+
+static void vm_files_fini(struct vm_files *f)
+{
+	while (f->nr)
+		fd_close(&f->fds[--f->nr]);
+	while (f->nr_layers)
+		fd_close(&f->layers[--f->nr_layers]);
+}
+
+/* Takes `fd`. */
+static void vm_files_add(struct vm_files *f, const char *name, int fd)
+{
+	f->names[f->nr] = name;
+	f->fds[f->nr++] = fd;
+}
+
+static int vm_files_open(struct vm_files *f, const char *name, const char *path, struct sm_err *e)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+	if (fd < 0)
+		return err_errno(e, errno, "%s %s", name, path);
+	vm_files_add(f, name, fd);
+	return 0;
+}
+
+static int vm_add_guest(struct sm_ctx *ctx, const struct backend *b, const struct sm_vm_options *o,
+			struct vm_files *f, struct sm_err *e)
+{
+	char kernel[PATH_MAX], initrd[PATH_MAX];
+	int r = 0;
+
+	if (!o->kernel)
+		r = places_guest_file(&ctx->places, b->arch, "Image", kernel, e);
+	if (!r)
+		r = vm_files_open(f, "kernel", o->kernel ? o->kernel : kernel, e);
+	if (!r && !o->initrd)
+		r = places_guest_file(&ctx->places, b->arch, "initrd", initrd, e);
+	return r ? r : vm_files_open(f, "initrd", o->initrd ? o->initrd : initrd, e);
+}
+
+static int vm_add_outputs(const struct sm_vm_options *o, struct sm_vm *vm, struct vm_files *f,
+			  struct sm_err *e)
+{
+	int dir, vsock, console, log;
+	int r;
+
+	console = o->console ? open(o->console, O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND | O_NOCTTY, 0600)
+			     : openat(vm->dir_fd, "console.log", O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND,
+				      0600);
+	if (console < 0)
+		return err_errno(e, errno, "console log %s", o->console ? o->console : "");
+	vm_files_add(f, "console", console);
+	log = openat(vm->dir_fd, "worker.log", O_WRONLY | O_CREAT | O_CLOEXEC | O_APPEND, 0600);
+	if (log < 0)
+		return err_errno(e, errno, "VM %s: worker.log", vm->id);
+	vm_files_add(f, "log", log);
+	r = rundir_listen(vm->dir_fd, "vsock", &vsock, e);
+	if (r < 0)
+		return r;
+	vm_files_add(f, "vsock", vsock);
+	dir = openat(vm->dir_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return err_errno(e, errno, "VM %s: directory", vm->id);
+	vm_files_add(f, "dir", dir);
+	return 0;
+}
+
+/* The template is made once a store; each VM works on a copy that has no name and so dies with it. */
+static int vm_add_root_disk(struct sm_vm *vm, struct vm_files *f, struct sm_err *e)
+{
+	struct sm_ctx *ctx = vm->ctx;
+	const char *argv[] = { "supermachine-image", "template", "--home", ctx->places.home, NULL };
+	FD_CLEANUP int template = -1;
+	int disk, r = store_open_template(vm->image->store, &template, e);
+
+	if (r == -ENOENT) {
+		r = image_tool_run(ctx, argv, NULL, NULL, NULL, e);
+		if (!r)
+			r = store_open_template(vm->image->store, &template, e);
+	}
+	if (r < 0)
+		return r;
+	disk = openat(store_fd(vm->image->store), "tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	if (disk < 0)
+		return err_errno(e, errno, "writable disk");
+	vm_files_add(f, "root", disk);
+	f->root_disk = true;
+	return store_copy_sparse(template, disk, e);
+}
+
+static int vm_add_layers(struct sm_vm *vm, struct vm_files *f, struct sm_err *e)
+{
+	const struct image_record *r = vm->image->record;
+
+	for (size_t i = 0; i < r->nr_layers; i++) {
+		int ret = store_open_layer(vm->image->store, &r->layers[i], &f->layers[i], e);
+
+		if (ret < 0)
+			return err_prefix(e, "image %s", vm->image->reference);
+		f->nr_layers++;
+	}
+	return 0;
+}
+
+/* ---- the worker ---- */
+
+static int vm_send(struct sm_vm *vm, json_t *msg, const int *fds, size_t nr_fds, struct sm_err *e)
+{
+	char *text = json_dumps(msg, JSON_COMPACT);
+	int r;
+
+	json_decref(msg);
+	if (!text)
+		return err_errno(e, ENOMEM, "VM %s", vm->id);
+	r = fd_send_msg(vm->ctl_fd, text, strlen(text), fds, nr_fds);
+	free(text);
+	return r < 0 ? err_errno(e, -r, "VM %s: worker", vm->id) : 0;
+}
+
+static int vm_send_start(struct sm_vm *vm, const struct backend *b, const struct sm_vm_options *o,
+			 const struct vm_files *f, struct sm_err *e)
+{
+	char cmdline[256];
+	json_t *names = json_array(), *msg;
+	int fds[WORKER_FDS_MAX], r;
+	size_t nr = 0, layer = 0;
+
+	for (size_t i = 0; i < f->nr; i++) {
+		json_array_append_new(names, json_string(f->names[i]));
+		fds[nr++] = f->fds[i];
+	}
+	while (layer < f->nr_layers && nr < WORKER_FDS_MAX)
+		fds[nr++] = f->layers[layer++];
+	snprintf(cmdline, sizeof(cmdline), VM_CMDLINE " sm.layers=%zu sm.root=%s", f->nr_layers,
+		 f->root_disk ? "disk" : "tmpfs");
+	msg = json_pack("{s:s, s:I, s:i, s:s, s:s, s:i, s:o}", "op", "start", "memory", (json_int_t)o->memory,
+			"cpus", (int)o->cpus, "backend", b->name, "cmdline", cmdline, "layers",
+			(int)f->nr_layers, "fds", names);
+	r = vm_send(vm, msg, fds, nr, e);
+	while (!r && layer < f->nr_layers) {
+		nr = num_min(WORKER_FDS_MAX, f->nr_layers - layer);
+		r = vm_send(vm, json_pack("{s:s}", "op", "layers"), f->layers + layer, nr, e);
+		layer += nr;
+	}
+	return r;
+}
+
+static int vm_start_worker(struct sm_vm *vm, struct sm_err *e)
+{
+	static const char *const argv[] = { "supermachine-worker", NULL };
+	char path[PATH_MAX];
+	int sv[2], r, err_fd;
+
+	if ((size_t)snprintf(path, sizeof(path), "%s/%s", vm->ctx->places.libexec, argv[0]) >= sizeof(path))
+		return err_set(e, ENAMETOOLONG, "%s: path too long", argv[0]);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+		return err_errno(e, errno, "VM %s: worker socket", vm->id);
+	/* Failed assertions and sanitizer reports of the worker. */
+	err_fd = openat(vm->dir_fd, "worker.err", O_RDWR | O_CREAT | O_CLOEXEC | O_APPEND, 0600);
+	r = child_start(path, argv, sv[1], WORKER_FD, err_fd, &vm->pid, e);
+	fd_close(&err_fd);
+	close(sv[1]);
+	if (r < 0)
+		close(sv[0]);
+	else
+		vm->ctl_fd = sv[0];
+	return r;
+}
+
+/* The last line of what the worker wrote to `name`, for an error's sentence. */
+static void vm_last_line(struct sm_vm *vm, const char *name, char *ret, size_t max)
+{
+	char *text, *line;
+	size_t len;
+
+	ret[0] = 0;
+	if (fd_read_file(vm->dir_fd, name, 1 << 20, &text, &len, NULL) < 0)
+		return;
+	while (len && text[len - 1] == '\n')
+		text[--len] = 0;
+	line = strrchr(text, '\n');
+	snprintf(ret, max, "%s", line ? line + 1 : text);
+	free(text);
+}
+
+static int vm_worker_died(struct sm_vm *vm, struct sm_err *e)
+{
+	char how[80], last[200];
+	int status = child_wait(vm->pid);
+
+	vm->pid = -1;
+	vm_last_line(vm, "worker.err", last, sizeof(last));
+	if (!last[0])
+		vm_last_line(vm, "worker.log", last, sizeof(last));
+	return err_set(e, EIO, "VM %s: worker ended with %s%s%s", vm->id,
+		       child_describe(status, how, sizeof(how)), last[0] ? ": " : "", last);
+}
+
+/* One message of the worker; 1: started, 0: nothing of interest, else the VM's failure. */
+static int vm_worker_message(struct sm_vm *vm, struct sm_err *e)
+{
+	char text[WORKER_MSG_MAX];
+	const char *op = "", *reason = "", *why = "";
+	json_int_t code = EIO;
+	size_t nr_fds;
+	ssize_t n = fd_recv_msg(vm->ctl_fd, text, sizeof(text), NULL, 0, &nr_fds);
+	json_t *o = n > 0 ? json_loadb(text, (size_t)n, 0, NULL) : NULL;
+	int r = 0;
+
+	if (n <= 0 || !o)
+		return vm_worker_died(vm, e);
+	json_unpack(o, "{s:s, s?s, s?s, s?I}", "op", &op, "reason", &reason, "text", &why, "code", &code);
+	if (!strcmp(op, "error"))
+		r = err_set(e, code > 0 ? (int)code : EIO, "%s", why);
+	else if (!strcmp(op, "ended"))
+		r = err_set(e, EIO, "VM %s ended: %s%s%s", vm->id, reason, *why ? ": " : "", why);
+	else if (!strcmp(op, "started"))
+		r = 1;
+	json_decref(o);
+	return r;
+}
+
+/* ---- readiness ---- */
+
+static int vm_greet(struct sm_vm *vm, const char *hostname, struct sm_err *e)
+{
+	struct agent_identity id = { .hostname = hostname ? hostname : vm->id };
+	struct timespec now;
+	int r;
+
+	if (getrandom(id.entropy, sizeof(id.entropy), 0) != sizeof(id.entropy))
+		return err_errno(e, errno, "entropy for the guest");
+	clock_gettime(CLOCK_REALTIME, &now);
+	id.realtime_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	r = agent_hello(vm->ready_fd, &id, e);
+	return r ? err_prefix(e, "VM %s", vm->id) : 0;
+}
+
+/* Waits for the agent's connection while watching the worker. */
+static int vm_wait_ready(struct sm_vm *vm, int listener, uint64_t t0, struct sm_err *e)
+{
+	struct pollfd p[2] = { { .fd = vm->ctl_fd, .events = POLLIN }, { .fd = listener, .events = POLLIN } };
+	char last[200];
+
+	for (;;) {
+		uint64_t spent = (vm_now_us() - t0) / 1000;
+		int n = spent < VM_READY_TIMEOUT_MS ? poll(p, 2, (int)(VM_READY_TIMEOUT_MS - spent)) : 0;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			vm_last_line(vm, "console.log", last, sizeof(last));
+			return err_set(e, ETIMEDOUT, "VM %s: the guest agent did not answer within %d s%s%s",
+				       vm->id, VM_READY_TIMEOUT_MS / 1000,
+				       last[0] ? "; the console's last line: " : "", last);
+		}
+		if (p[0].revents) {
+			int r = vm_worker_message(vm, e);
+
+			if (r < 0)
+				return r;
+			if (r == 1)
+				vm->timings.machine_us = vm_now_us() - t0;
+		}
+		if (p[1].revents) {
+			vm->ready_fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+			if (vm->ready_fd >= 0)
+				return 0;
+		}
+	}
+}
+
+/* Everything between a made handle and a greeted agent. */
+static int vm_boot(struct sm_vm *vm, const struct sm_vm_options *o, const struct backend *b, struct sm_err *e)
+{
+	struct vm_files f = { .nr = 0 };
+	uint64_t t0 = vm_now_us();
+	FD_CLEANUP int listener = -1;
+	int r = rundir_create(vm->ctx, vm->id, &vm->dir_fd, e);
+
+	if (!r)
+		r = rundir_listen(vm->dir_fd, "vsock_1027", &listener, e);
+	if (!r)
+		r = vm_add_guest(vm->ctx, b, o, &f, e);
+	if (!r)
+		r = vm_add_outputs(o, vm, &f, e);
+	if (!r && !o->tmpfs_root)
+		r = vm_add_root_disk(vm, &f, e);
+	if (!r)
+		r = vm_add_layers(vm, &f, e);
+	if (!r)
+		r = vm_start_worker(vm, e);
+	if (!r) {
+		vm->timings.worker_us = vm_now_us() - t0;
+		r = vm_send_start(vm, b, o, &f, e);
+	}
+	vm_files_fini(&f);
+	if (!r)
+		r = vm_wait_ready(vm, listener, t0, e);
+	if (!r)
+		r = vm_greet(vm, o->hostname, e);
+	vm->timings.agent_us = vm_now_us() - t0;
+	return r;
+}
+
+static int vm_check_options(const struct sm_vm_options *o, struct sm_vm_options *ret, struct sm_err *e)
+{
+	if (o && o->size < sizeof(*o))
+		return err_set(e, EINVAL, "sm_vm_options.size is %zu: set it to sizeof", o->size);
+	*ret = o ? *o : (struct sm_vm_options){ .size = sizeof(*ret) };
+	if (!ret->memory)
+		ret->memory = SM_MEMORY_DEFAULT;
+	if (!ret->cpus)
+		ret->cpus = 1;
+	if (ret->memory < SM_MEMORY_MIN)
+		return err_set(e, EINVAL, "memory of %llu KiB: at least 64 MiB are needed",
+			       (unsigned long long)ret->memory >> 10);
+	if (ret->memory > 1ULL << 40)
+		return err_set(e, EINVAL, "memory of %llu GiB: at most 1 TiB is possible",
+			       (unsigned long long)ret->memory >> 30);
+	ret->memory = num_align_up(ret->memory, 2 << 20);
+	if (ret->cpus > SM_CPUS_MAX)
+		return err_set(e, EINVAL, "%u CPUs: from 1 to %d are possible", ret->cpus, SM_CPUS_MAX);
+	return 0;
+}
+
+int sm_vm_start(struct sm_image *image, const struct sm_vm_options *o, struct sm_vm **ret, struct sm_err *e)
+{
+	const struct backend *b;
+	struct sm_vm_options opt;
+	struct sm_vm *vm;
+	int r = vm_check_options(o, &opt, e);
+
+	if (!r)
+		r = backend_choose(opt.backend, &b, e);
+	if (r < 0)
+		return r;
+	if (strcmp(image->record->platform, b->platform) != 0)
+		return err_set(e, ENOTSUP, "image %s is for %s: backend %s runs %s", image->reference,
+			       image->record->platform, b->name, b->platform);
+	vm = calloc(1, sizeof(*vm));
+	if (!vm)
+		return err_errno(e, ENOMEM, "virtual machine");
+	vm->ctx = image->ctx;
+	vm->dir_fd = vm->ctl_fd = vm->ready_fd = -1;
+	vm->pid = -1;
+	__atomic_fetch_add(&vm->ctx->nr_users, 1, __ATOMIC_RELAXED);
+	r = image_dup(image, &vm->image, e);
+	if (!r)
+		r = vm_boot(vm, &opt, b, e);
+	if (r < 0) {
+		sm_vm_destroy(vm);
+		return r;
+	}
+	*ret = vm;
+	return 0;
+}
+
+void sm_vm_destroy(struct sm_vm *vm)
+{
+	if (!vm)
+		return;
+	fd_close(&vm->ready_fd);
+	fd_close(&vm->ctl_fd);
+	if (vm->pid > 0) {
+		/* A disposable machine: nothing of it is kept, so nothing needs to be flushed. */
+		kill(vm->pid, SIGKILL);
+		child_wait(vm->pid);
+	}
+	rundir_remove(vm->ctx, vm->id, &vm->dir_fd);
+	sm_image_close(vm->image);
+	__atomic_fetch_sub(&vm->ctx->nr_users, 1, __ATOMIC_RELAXED);
+	free(vm);
+}
+
+const char *sm_vm_id(const struct sm_vm *vm)
+{
+	return vm->id;
+}
+
+int sm_vm_pid(const struct sm_vm *vm)
+{
+	return vm->pid;
+}
+
+void sm_vm_timings(const struct sm_vm *vm, struct sm_timings *ret)
+{
+	*ret = vm->timings;
+}
+
+size_t strv_len(const char *const *v)
+{
+	size_t n = 0;
+
+	while (v && v[n])
+		n++;
+	return n;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct cmd *const cmds[] = {
+	&cmd_run, &cmd_pull, &cmd_images, &cmd_rmi, &cmd_doctor, &cmd_version, NULL
+};
+
+static void main_help(FILE *f)
+{
+	fputs("Run any OCI image as a microVM with a kernel of its own.\n\n"
+	      "Usage: supermachine COMMAND [OPTIONS] ...\n\nCommands:\n",
+	      f);
+	for (size_t i = 0; cmds[i]; i++)
+		fprintf(f, "  %-9s %s\n", cmds[i]->name, cmds[i]->help);
+	fputs("\n`supermachine COMMAND --help` tells more. Try: supermachine run alpine uname -a\n", f);
+}
+
+/* Edit distance up to a swap, capped by short names. */
+static size_t main_distance(const char *a, const char *b)
+{
+	size_t row[32], la = strlen(a), lb = strlen(b);
+
+	if (la > 30 || lb > 30)
+		return 99;
+	for (size_t j = 0; j <= lb; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= la; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= lb; j++) {
+			size_t best = diagonal + (a[i - 1] != b[j - 1]);
+
+			diagonal = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[lb];
+}
+
+static int main_unknown(const char *name)
+{
+	const char *near = NULL;
+	size_t best = 3;
+
+	for (size_t i = 0; cmds[i]; i++) {
+		size_t d = main_distance(name, cmds[i]->name);
+
+		if (d < best) {
+			best = d;
+			near = cmds[i]->name;
+		}
+	}
+	if (near)
+		cli_error("%s: no such command; did you mean `supermachine %s`?", name, near);
+	else
+		cli_error("%s: no such command; `supermachine --help` lists them", name);
+	return CLI_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	/* A closed stdout is an error like any other, not the end of us. */
+	signal(SIGPIPE, SIG_IGN);
+	if (argc < 2) {
+		main_help(stderr);
+		return CLI_USAGE;
+	}
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
+		main_help(stdout);
+		return CLI_OK;
+	}
+	if (!strcmp(argv[1], "--version"))
+		return cmd_version.run(1, argv + 1);
+	for (size_t i = 0; cmds[i]; i++)
+		if (!strcmp(argv[1], cmds[i]->name))
+			return cmds[i]->run(argc - 1, argv + 1);
+	return main_unknown(argv[1]);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The worker's jail, in stages; each may only be taken after the one before.
+ *
+ *   1 descriptors   only those handed over stay open           (first thing in main)
+ *   2 privileges    no_new_privs, not dumpable, no capabilities
+ *   3 files         a landlock domain without any file
+ *   4 system calls  the process's seccomp filter                (before any other thread)
+ *   5 thread role   a narrower filter per thread                (before the first guest instruction)
+ *
+ * 2 to 4 are jail_enter, 5 is jail_thread. The filters are compiled at build time from
+ * the `syscalls` comments beside the code that needs the calls (src/vm/jail-filter.py).
+ */
+#ifndef VM_JAIL_H
+#define VM_JAIL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "util/err.h"
+
+enum jail_role { JAIL_WORKER, JAIL_DIALER, JAIL_LOOP, JAIL_DISK, JAIL_VCPU, JAIL_ROLES };
+
+/* Closes every descriptor but 0, 1, 2 and `keep`; 0 to 2 become /dev/null unless open. */
+int jail_keep_only(const int *keep, size_t nr, struct sm_err *e);
+int jail_enter(enum jail_role role, struct sm_err *e);
+int jail_thread(enum jail_role role, struct sm_err *e);
+/* Can this kernel confine a thread's file access? For doctor. */
+int jail_landlock_abi(void);
+
+#endif

@@ -69,24 +69,6 @@ struct op {
 #endif
 #define OP_NEXT(c, op) OP_CONTINUE(c, (op) + 1)
 
-/* Indices into cpu.x: reads of XZR go to X_ZERO (always 0), writes to XZR to X_TRASH. */
-enum { X_ZERO = 32, X_TRASH = 33, X_SP = 31, X_COUNT = 34 };
-
-/* A 128-bit vector register. Little-endian hosts only, so the views agree with A64. */
-union vreg {
-	uint8_t b[16];
-	uint16_t h[8];
-	uint32_t s[4];
-	uint64_t d[2];
-	int8_t sb[16];
-	int16_t sh[8];
-	int32_t ss[4];
-	int64_t sd[2];
-	float f[4];
-	double g[2];
-	unsigned __int128 q;
-};
-
 /* Bits of cpu.pending: why the CPU must leave its blocks. */
 enum {
 	CPU_PEND_KICK = 1 << 0,	  /* hv_vcpu_kick */

@@ -3,8 +3,29 @@
 #ifndef HV_SOFT_CPU_STATE_H
 #define HV_SOFT_CPU_STATE_H
 
-#include "hv/soft/cpu/cpu.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "hv/hv.h"
 #include "hv/soft/timer.h"
+
+/* Indices into cpu.x: reads of XZR go to X_ZERO (always 0), writes to XZR to X_TRASH. */
+enum { X_ZERO = 32, X_TRASH = 33, X_SP = 31, X_COUNT = 34 };
+
+/* A 128-bit vector register. Little-endian hosts only, so the views agree with A64. */
+union vreg {
+	uint8_t b[16];
+	uint16_t h[8];
+	uint32_t s[4];
+	uint64_t d[2];
+	int8_t sb[16];
+	int16_t sh[8];
+	int32_t ss[4];
+	int64_t sd[2];
+	float f[4];
+	double g[2];
+	unsigned __int128 q;
+};
 
 struct cpu_fp {
 	uint32_t fpcr, fpsr;

@@ -6,8 +6,9 @@
  * host answers SMP_HELLO_OK with what the VM shall be. It listens on port SMP_PORT_SERVE;
  * each connection carries frames of any number of sessions. Both sides are strict: a
  * frame of unknown type, a length above the limit or a string that does not fit ends the
- * connection. All integers little-endian; `str` is u32 length and bytes without NUL;
- * `list` is u32 count and that many str.
+ * connection, except that a frame for a session which is over is dropped (it may have
+ * crossed the SMP_EXIT). All integers little-endian; `str` is u32 length and bytes
+ * without NUL; `list` is u32 count and that many str.
  *
  * Version rule: types are only added. A side that sees a higher version than its own
  * speaks its own.
@@ -38,28 +39,33 @@ struct smp_header {
 enum smp_type {
 	/* Connection. */
 	SMP_HELLO = 1,	  /* agent: u32 version, str boot_id, u32 features (0) */
-	SMP_HELLO_OK = 2, /* host: u32 version, str hostname, u64 realtime_ns, str entropy (32+ bytes) */
+	SMP_HELLO_OK = 2, /* host: u32 version, str hostname, u64 realtime_ns (0: keep), str entropy (any
+			     bytes, 32 or more); the agent applies it and answers OK */
 	SMP_ERROR = 3,	  /* u32 errno, str sentence; the request of `stream` failed */
 	SMP_OK = 4,	  /* the request of `stream` is done; payload by request */
 
 	/* Processes. */
-	SMP_EXEC = 16,	    /* host: struct below */
-	SMP_STARTED = 17,   /* agent: u32 pid in the container's namespace */
-	SMP_STDIN = 18,	    /* host: bytes; empty = end of file */
-	SMP_STDOUT = 19,    /* agent: bytes; empty = end of file */
-	SMP_STDERR = 20,    /* agent: bytes; empty = end of file */
-	SMP_CREDIT = 21,    /* receiver of data: u16 type of the data, u32 bytes taken */
-	SMP_SIGNAL = 22,    /* host: u32 signal number, to the process group */
-	SMP_WINSIZE = 23,   /* host: u16 rows, u16 cols */
-	SMP_EXIT = 24,	    /* agent: u32 status (128+n by signal), u64 duration_us, u64 peak_rss bytes,
-			       u32 flags (SMP_EXIT_*), str reason; last frame of the session, after all output */
-	SMP_ATTACH = 25,    /* host: u64 stdout offset, u64 stderr offset: continue a session */
-	SMP_SESSIONS = 26,  /* host: ask; OK: list of running session ids as str */
+	SMP_EXEC = 16,	   /* host: struct below */
+	SMP_STARTED = 17,  /* agent: u32 pid in the container's namespace */
+	SMP_STDIN = 18,	   /* host: bytes; empty = end of file */
+	SMP_STDOUT = 19,   /* agent: bytes; empty = end of file */
+	SMP_STDERR = 20,   /* agent: bytes; empty = end of file */
+	SMP_CREDIT = 21,   /* receiver of data: u16 type of the data, u32 bytes taken */
+	SMP_SIGNAL = 22,   /* host: u32 signal number, to the process group */
+	SMP_WINSIZE = 23,  /* host: u16 rows, u16 cols */
+	SMP_EXIT = 24,	   /* agent: u32 status (128+n by signal), u64 duration_us, u64 peak_rss bytes,
+			      u32 flags (SMP_EXIT_*), str reason; last frame of the session, after all output */
+	SMP_ATTACH = 25,   /* host: u64 stdout offset, u64 stderr offset: continue a session */
+	SMP_SESSIONS = 26, /* host: ask; OK: list of running session ids as str */
+	SMP_CLOSE = 27,	   /* receiver of data: u16 type of the data; it wants no more: stdout is closed
+			      under the process, stdin is no longer sent. The sender may still have some
+			      in flight, which the receiver drops */
 
 	/* Files. */
-	SMP_FILE_READ = 32,  /* host: str path, u64 offset, u64 length; answers DATA..., OK */
+	SMP_FILE_READ = 32,  /* host: str path, u64 offset, u64 length (0: to the end); answers DATA..., empty
+				DATA, OK */
 	SMP_FILE_WRITE = 33, /* host: str path, u32 mode, u32 uid, u32 gid; then DATA... empty DATA; OK */
-	SMP_DATA = 34,	     /* bytes; empty = end */
+	SMP_DATA = 34,	     /* bytes; empty = end; counted by SMP_CREDIT as the others */
 	SMP_TAR_IN = 35,     /* host: str directory; then DATA... */
 	SMP_TAR_OUT = 36,    /* host: str path; answers DATA... */
 	SMP_STAT = 37,	     /* host: str path; OK: u32 mode, u32 uid, u32 gid, u64 size */
@@ -68,8 +74,9 @@ enum smp_type {
 	SMP_DIAL = 48, /* host: u32 family, str address, u16 port; OK, then DATA both ways */
 
 	/* Control. */
-	SMP_MOUNT = 64,	 /* host: str source, str target, str fstype, u64 flags, str data */
-	SMP_RESUME = 65, /* host, after a restore: str hostname, u64 realtime_ns, str entropy, str generation */
+	SMP_MOUNT = 64, /* host: str source, str target, str fstype, u64 flags, str data */
+	SMP_RESUME =
+		65, /* host, after a restore: str hostname, u64 realtime_ns, str entropy, str generation */
 	SMP_SYNC = 66,
 	SMP_DROP_CACHES = 67,
 	SMP_STATS = 68,	   /* OK: u64 pairs as agreed in docs/agent-protocol.md */
@@ -86,11 +93,11 @@ enum smp_type {
  *   str  user   "", "name", "uid", "name:group", "uid:gid"
  *   u16 rows, u16 cols
  *   u32 timeout_ms  0 = none
- * The first session in a VM starts the container: its command is PID 1 of namespaces of
- * its own; when it ends the container ends. Later ones join these namespaces.
+ * A session starts the container when none runs: its command is PID 1 of namespaces of
+ * its own; when it ends the container ends. Others join these namespaces.
  */
 #define SMP_EXEC_TTY 1u
-#define SMP_EXEC_INIT 2u /* a reaper as PID 1 in front */
+#define SMP_EXEC_INIT 2u  /* a reaper as PID 1 in front */
 #define SMP_EXEC_STDIN 4u /* else /dev/null */
 
 #define SMP_EXIT_TIMEOUT 1u

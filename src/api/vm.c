@@ -246,12 +246,12 @@ static int vm_worker_died(struct sm_vm *vm, struct sm_err *e)
 		       child_describe(status, how, sizeof(how)), last[0] ? ": " : "", last);
 }
 
-/* One message of the worker; 1: started, 0: nothing of interest, else the VM's failure. */
-static int vm_worker_message(struct sm_vm *vm, struct sm_err *e)
+/* One message of the worker; its failure or its end is the VM's. */
+static int vm_worker_message(struct sm_vm *vm, uint64_t t0, bool *ready, struct sm_err *e)
 {
 	char text[WORKER_MSG_MAX];
 	const char *op = "", *reason = "", *why = "";
-	json_int_t code = EIO;
+	json_int_t code = EIO, instructions = 0;
 	size_t nr_fds;
 	ssize_t n = fd_recv_msg(vm->ctl_fd, text, sizeof(text), NULL, 0, &nr_fds);
 	json_t *o = n > 0 ? json_loadb(text, (size_t)n, 0, NULL) : NULL;
@@ -259,13 +259,18 @@ static int vm_worker_message(struct sm_vm *vm, struct sm_err *e)
 
 	if (n <= 0 || !o)
 		return vm_worker_died(vm, e);
-	json_unpack(o, "{s:s, s?s, s?s, s?I}", "op", &op, "reason", &reason, "text", &why, "code", &code);
-	if (!strcmp(op, "error"))
+	json_unpack(o, "{s:s, s?s, s?s, s?I, s?I}", "op", &op, "reason", &reason, "text", &why, "code", &code,
+		    "instructions", &instructions);
+	if (!strcmp(op, "error")) {
 		r = err_set(e, code > 0 ? (int)code : EIO, "%s", why);
-	else if (!strcmp(op, "ended"))
+	} else if (!strcmp(op, "ended")) {
 		r = err_set(e, EIO, "VM %s ended: %s%s%s", vm->id, reason, *why ? ": " : "", why);
-	else if (!strcmp(op, "started"))
-		r = 1;
+	} else if (!strcmp(op, "started")) {
+		vm->timings.machine_us = vm_now_us() - t0;
+	} else if (!strcmp(op, "ready")) {
+		vm->timings.instructions = (uint64_t)instructions;
+		*ready = true;
+	}
 	json_decref(o);
 	return r;
 }
@@ -286,38 +291,40 @@ static int vm_greet(struct sm_vm *vm, const char *hostname, struct sm_err *e)
 	return r ? err_prefix(e, "VM %s", vm->id) : 0;
 }
 
-/* Waits for the agent's connection while watching the worker. */
+static int vm_not_ready(struct sm_vm *vm, struct sm_err *e)
+{
+	char last[200];
+
+	vm_last_line(vm, "console.log", last, sizeof(last));
+	return err_set(e, ETIMEDOUT, "VM %s: the guest agent did not answer within %d s%s%s", vm->id,
+		       VM_READY_TIMEOUT_MS / 1000, last[0] ? "; the console's last line: " : "", last);
+}
+
+/* Waits for the agent's connection and the worker's word of it. */
 static int vm_wait_ready(struct sm_vm *vm, int listener, uint64_t t0, struct sm_err *e)
 {
 	struct pollfd p[2] = { { .fd = vm->ctl_fd, .events = POLLIN }, { .fd = listener, .events = POLLIN } };
-	char last[200];
+	bool told = false;
 
-	for (;;) {
+	while (vm->ready_fd < 0 || !told) {
 		uint64_t spent = (vm_now_us() - t0) / 1000;
-		int n = spent < VM_READY_TIMEOUT_MS ? poll(p, 2, (int)(VM_READY_TIMEOUT_MS - spent)) : 0;
+		int r = 0,
+		    n = spent < VM_READY_TIMEOUT_MS ? poll(p, 2, (int)(VM_READY_TIMEOUT_MS - spent)) : 0;
 
 		if (n < 0 && errno == EINTR)
 			continue;
-		if (n <= 0) {
-			vm_last_line(vm, "console.log", last, sizeof(last));
-			return err_set(e, ETIMEDOUT, "VM %s: the guest agent did not answer within %d s%s%s",
-				       vm->id, VM_READY_TIMEOUT_MS / 1000,
-				       last[0] ? "; the console's last line: " : "", last);
-		}
-		if (p[0].revents) {
-			int r = vm_worker_message(vm, e);
-
-			if (r < 0)
-				return r;
-			if (r == 1)
-				vm->timings.machine_us = vm_now_us() - t0;
-		}
+		if (n <= 0)
+			return vm_not_ready(vm, e);
+		if (p[0].revents)
+			r = vm_worker_message(vm, t0, &told, e);
+		if (r < 0)
+			return r;
 		if (p[1].revents) {
 			vm->ready_fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-			if (vm->ready_fd >= 0)
-				return 0;
+			p[1].fd = vm->ready_fd < 0 ? listener : -1;
 		}
 	}
+	return 0;
 }
 
 /* Everything between a made handle and a greeted agent. */

@@ -12,6 +12,7 @@
  *   {"op":"stats"}
  *   {"op":"stop"}            power off now; the worker exits 0
  * Worker -> library
+ *   {"op":"ready", "instructions":N, ...}     the agent dials the host: its numbers so far, as in stats
  *   {"op":"started", "us":N}                  jail closed, vCPUs running; us since the start message
  *   {"op":"error", "code":N, "text":"..."}    the VM could not be started; the worker exits 1
  *   {"op":"stats", "instructions":N, "exits":N, "guest_faults":N}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "api/internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/command.h"
+#include "util/fd.h"
+#include "vm/agent.h"
+
+struct sm_exec {
+	struct agent_exec *agent;
+};
+
+/* A fresh connection to the guest's agent; every process has one of its own. */
+static int exec_connect(struct sm_vm *vm, int *ret, struct sm_err *e)
+{
+	FD_CLEANUP int fd = -1;
+	int r = rundir_connect(vm->dir_fd, "vsock", &fd, e);
+
+	if (!r)
+		r = agent_connect(fd, e);
+	if (r < 0)
+		return err_prefix(e, "VM %s", vm->id);
+	*ret = fd_steal(&fd);
+	return 0;
+}
+
+int sm_exec_start(struct sm_vm *vm, const struct sm_exec_options *o, struct sm_exec **ret, struct sm_err *e)
+{
+	struct agent_exec_options ao = { 0 };
+	struct command cmd;
+	struct sm_exec *x;
+	int fd, r;
+
+	if (!o || o->size < sizeof(*o))
+		return err_set(e, EINVAL, "sm_exec_options: use SM_EXEC_OPTIONS_INIT");
+	r = command_make(vm->image->record, o, &cmd, e);
+	if (r < 0)
+		return r;
+	x = calloc(1, sizeof(*x));
+	r = x ? exec_connect(vm, &fd, e) : err_errno(e, ENOMEM, "process");
+	if (!r) {
+		ao.argv = cmd.argv;
+		ao.env = cmd.env;
+		ao.cwd = cmd.cwd;
+		ao.user = cmd.user;
+		ao.tty = o->tty;
+		ao.rows = o->rows;
+		ao.cols = o->cols;
+		ao.stdin_fd = o->stdin_fd;
+		ao.stdout_fd = o->stdout_fd;
+		ao.stderr_fd = o->stderr_fd;
+		r = agent_exec_start(fd, &ao, &x->agent, e);
+	}
+	command_fini(&cmd);
+	if (r < 0) {
+		free(x);
+		return r;
+	}
+	*ret = x;
+	return 0;
+}
+
+int sm_exec_wait(struct sm_exec *x, struct sm_exec_result *ret, struct sm_err *e)
+{
+	struct agent_exec_result res;
+	int r = agent_exec_wait(x->agent, &res, e);
+
+	if (r < 0)
+		return r;
+	*ret = (struct sm_exec_result){ .status = res.status,
+					.duration_us = res.duration_us,
+					.peak_rss = res.peak_rss };
+	memcpy(ret->reason, res.reason, sizeof(ret->reason));
+	return 0;
+}
+
+int sm_exec_signal(struct sm_exec *x, int signum, struct sm_err *e)
+{
+	return agent_exec_signal(x->agent, signum, e);
+}
+
+int sm_exec_winsize(struct sm_exec *x, uint16_t rows, uint16_t cols, struct sm_err *e)
+{
+	return agent_exec_winsize(x->agent, rows, cols, e);
+}
+
+void sm_exec_destroy(struct sm_exec *x)
+{
+	if (!x)
+		return;
+	agent_exec_destroy(x->agent);
+	free(x);
+}

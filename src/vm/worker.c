@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * supermachine-worker: one VM. It is started with a socket and nothing else, takes what
+ * it shall be from there (worker-proto.h), closes its jail, and runs the machine until
+ * the guest or the owner ends it.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "util/fd.h"
+#include "vm/config.h"
+#include "vm/dialer.h"
+#include "vm/jail.h"
+#include "vm/machine.h"
+#include "vm/worker-proto.h"
+
+/* A guest that floods its console shall not fill the disk. */
+#define WORKER_CONSOLE_MAX (16u << 20)
+#define WORKER_PORT_READY 1027
+
+struct worker {
+	struct loop *loop;
+	struct machine *machine;
+	struct log log;
+	int console_fd, log_fd, dial_fd;
+	uint64_t console_len; /* bytes so far */
+	uint64_t start_ns;
+	bool ready_told;
+	/* Written once by the thread that ends the VM, before it stops the loop. */
+	const char *reason;
+	char text[160];
+};
+
+static uint64_t worker_now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* Takes `msg`. An owner that is gone is noticed by the loop. */
+static void worker_send(json_t *msg)
+{
+	char *text = json_dumps(msg, JSON_COMPACT);
+
+	if (text)
+		fd_send_msg(WORKER_FD, text, strlen(text), NULL, 0);
+	free(text);
+	json_decref(msg);
+}
+
+static int worker_fail(const struct sm_err *e)
+{
+	worker_send(json_pack("{s:s, s:i, s:s}", "op", "error", "code", e->code, "text", e->text));
+	return 1;
+}
+
+static void worker_log(void *opaque, enum sm_log_level level, const char *module, const char *text)
+{
+	static const char *const names[] = { "error", "warn", "info", "debug" };
+	struct worker *w = opaque;
+
+	if (w->log_fd >= 0)
+		dprintf(w->log_fd, "%s %s: %s\n", names[level], module, text);
+}
+
+static void worker_console(void *opaque, const void *data, size_t len)
+{
+	static const char note[] = "\n[console log is full]\n";
+	struct worker *w = opaque;
+
+	if (w->console_fd < 0 || w->console_len >= WORKER_CONSOLE_MAX)
+		return;
+	w->console_len += len;
+	fd_write_full(w->console_fd, data, len);
+	if (w->console_len >= WORKER_CONSOLE_MAX)
+		fd_write_full(w->console_fd, note, sizeof(note) - 1);
+}
+
+static void worker_ended(void *opaque, enum hv_exit_reason reason, const char *text)
+{
+	struct worker *w = opaque;
+
+	w->reason = reason == HV_EXIT_SHUTDOWN ? "shutdown" : reason == HV_EXIT_RESET ? "reset" : "fault";
+	snprintf(w->text, sizeof(w->text), "%s", text);
+	log_msg(&w->log, reason == HV_EXIT_FAULT ? SM_LOG_ERROR : SM_LOG_INFO, "worker", "guest ended: %s %s",
+		w->reason, text);
+	loop_stop(w->loop);
+}
+
+static void worker_tell_stats(struct worker *w, const char *op)
+{
+	struct machine_stats s;
+
+	machine_get_stats(w->machine, &s);
+	worker_send(json_pack("{s:s, s:I, s:I, s:I}", "op", op, "instructions", (json_int_t)s.instructions,
+			      "exits", (json_int_t)s.exits, "guest_faults", (json_int_t)s.guest_faults));
+}
+
+static int worker_dial(void *opaque, uint32_t port)
+{
+	struct worker *w = opaque;
+
+	/* The agent reports that it is ready: the measure of a boot. */
+	if (port == WORKER_PORT_READY && !w->ready_told) {
+		w->ready_told = true;
+		worker_tell_stats(w, "ready");
+	}
+	return dialer_dial(w->dial_fd, port);
+}
+
+static void worker_stop(struct worker *w, const char *reason)
+{
+	w->reason = reason;
+	loop_stop(w->loop);
+}
+
+/* A message of the owner, or its end. */
+static void worker_control(void *opaque, uint32_t events)
+{
+	struct worker *w = opaque;
+	char text[WORKER_MSG_MAX];
+	const char *op = "";
+	size_t nr_fds;
+	ssize_t n = fd_recv_msg(WORKER_FD, text, sizeof(text), NULL, 0, &nr_fds);
+	json_t *o = n > 0 ? json_loadb(text, (size_t)n, 0, NULL) : NULL;
+
+	(void)events;
+	if (n <= 0 && n != -EAGAIN)
+		worker_stop(w, NULL);
+	else if (!json_unpack(o, "{s:s}", "op", &op) && !strcmp(op, "stop"))
+		worker_stop(w, "stop");
+	else if (!strcmp(op, "stats"))
+		worker_tell_stats(w, "stats");
+	json_decref(o);
+}
+
+/* One message with descriptors, still outside the jail. */
+static ssize_t worker_receive(char *text, int *fds, size_t *nr_fds, struct sm_err *e)
+{
+	ssize_t n = fd_recv_msg(WORKER_FD, text, WORKER_MSG_MAX, fds, WORKER_FDS_MAX, nr_fds);
+
+	if (n <= 0)
+		return err_set(e, EPIPE, "worker: no start message");
+	return n;
+}
+
+static int worker_take_config(struct vm_config *cfg, struct sm_err *e)
+{
+	char text[WORKER_MSG_MAX];
+	int fds[WORKER_FDS_MAX], layers = 0, r;
+	size_t nr_fds;
+	ssize_t n = worker_receive(text, fds, &nr_fds, e);
+	json_t *o;
+
+	if (n < 0)
+		return (int)n;
+	r = vm_config_parse(text, (size_t)n, fds, nr_fds, cfg, e);
+	if (r < 0)
+		return r;
+	o = json_loadb(text, (size_t)n, 0, NULL);
+	json_unpack(o, "{s?i}", "layers", &layers);
+	json_decref(o);
+	while (!r && cfg->nr_layers < (uint32_t)layers) {
+		n = worker_receive(text, fds, &nr_fds, e);
+		if (n < 0 || !nr_fds)
+			r = err_set(e, EBADMSG, "worker: layer images missing");
+		else
+			r = vm_config_add_layers(cfg, fds, nr_fds, e);
+	}
+	return r ? r : vm_config_check(cfg, e);
+}
+
+/* The machine built inside the jail, and running. */
+static int worker_build(struct worker *w, struct vm_config *cfg, struct sm_err *e)
+{
+	static const int nothing_inherited[] = { WORKER_FD };
+	const struct machine_events ev = { worker_ended, worker_dial, worker_console, w };
+	int r = jail_keep_only(nothing_inherited, 1, e);
+
+	if (!r)
+		r = worker_take_config(cfg, e);
+	w->start_ns = worker_now_ns();
+	if (!r)
+		r = dialer_start(cfg->run_fd, &w->dial_fd, e);
+	if (r < 0)
+		return r;
+	fd_close(&cfg->run_fd);
+	w->console_fd = fd_steal(&cfg->console_fd);
+	w->log_fd = fd_steal(&cfg->log_fd);
+	w->log = (struct log){ worker_log, w, SM_LOG_INFO };
+	r = jail_enter(JAIL_WORKER, e);
+	if (!r)
+		r = loop_create(&w->loop, e);
+	if (!r)
+		r = machine_create(cfg, w->loop, &ev, &w->log, &w->machine, e);
+	if (!r && !loop_add_fd(w->loop, WORKER_FD, EPOLLIN, worker_control, w))
+		r = err_errno(e, errno, "worker: control socket");
+	return r ? r : machine_start(w->machine, e);
+}
+
+int main(void)
+{
+	struct worker w = { .console_fd = -1, .log_fd = -1, .dial_fd = -1 };
+	struct vm_config cfg;
+	struct sm_err e;
+	int r;
+
+	vm_config_init(&cfg);
+	r = worker_build(&w, &cfg, &e);
+	vm_config_fini(&cfg);
+	if (r < 0)
+		return worker_fail(&e);
+	worker_send(json_pack("{s:s, s:I}", "op", "started", "us",
+			      (json_int_t)((worker_now_ns() - w.start_ns) / 1000)));
+	loop_run(w.loop);
+	if (w.reason)
+		worker_send(json_pack("{s:s, s:s, s:s}", "op", "ended", "reason", w.reason, "text", w.text));
+	/* The rest is the process's memory: the kernel is the quickest at freeing it. */
+	_exit(0);
+}

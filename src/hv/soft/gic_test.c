@@ -487,6 +487,53 @@ static void random_traffic_is_harmless(void **state)
 	rig_fini(&r);
 }
 
+#define ROUNDS 3000
+
+struct player {
+	struct rig *r;
+	uint32_t cpu;
+};
+
+/* Waits for the ball as an idle guest does, and throws it to the other. */
+static void *play(void *opaque)
+{
+	const struct player *p = opaque;
+	struct rig *r = p->r;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		uint64_t intid = 1023;
+
+		while (!rig_irq(r, p->cpu))
+			soft_idle(r->vm->cpus[p->cpu]);
+		gic_sysreg_read(r->vm->gic, p->cpu, R_IAR1, &intid);
+		gic_sysreg_write(r->vm->gic, p->cpu, R_EOIR1, intid);
+		if (intid == 5)
+			gic_sysreg_write(r->vm->gic, p->cpu, R_SGI1R, 5u << 24 | 1u << !p->cpu);
+	}
+	return NULL;
+}
+
+static void no_wake_up_is_lost(void **state)
+{
+	struct player players[2];
+	pthread_t threads[2];
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, 2);
+	rig_gic_on(&r);
+	for (uint32_t i = 0; i < 2; i++) {
+		players[i] = (struct player){ &r, i };
+		assert_int_equal(pthread_create(&threads[i], NULL, play, &players[i]), 0);
+	}
+	rig_sysreg_set(&r, 0, R_SGI1R, 5u << 24 | 1);
+	for (uint32_t i = 0; i < 2; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_true(rig_irq(&r, 0));
+	assert_int_equal(rig_sysreg(&r, 0, R_IAR1), 5);
+	rig_fini(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -505,6 +552,7 @@ int main(void)
 		cmocka_unit_test(state_survives_a_round_trip),
 		cmocka_unit_test(broken_state_is_refused),
 		cmocka_unit_test(random_traffic_is_harmless),
+		cmocka_unit_test(no_wake_up_is_lost),
 	};
 
 	return cmocka_run_group_tests_name("gic", tests, NULL, NULL);

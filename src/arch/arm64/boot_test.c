@@ -229,6 +229,33 @@ static void initrd_must_fit(void **state)
 	gmem_fini(&r.gm);
 }
 
+/* Whatever a header says, what is loaded lies in RAM or the file is refused. */
+static void random_headers_never_escape(void **state)
+{
+	uint64_t seed = 88172645463325252;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, 16 * MIB);
+	for (int i = 0; i < 2000; i++) {
+		uint64_t v[3];
+		struct header h;
+
+		for (int k = 0; k < 3; k++) {
+			seed ^= seed << 13;
+			seed ^= seed >> 7;
+			seed ^= seed << 17;
+			v[k] = seed >> (seed >> 58);
+		}
+		h = (struct header){ i & 1 ? v[0] : v[0] & 0x1ff000, v[1], i & 2 ? v[2] : 2, good.magic };
+		if (rig_load(&r, kernel_of(&h), -1) < 0)
+			continue;
+		assert_non_null(gmem_find(&r.gm, r.boot.pc, KERNEL_LEN));
+		assert_true(r.boot.pc + KERNEL_LEN <= r.boot.arg);
+	}
+	gmem_fini(&r.gm);
+}
+
 static void tiny_memory_is_refused(void **state)
 {
 	struct rig r;
@@ -252,6 +279,7 @@ int main(void)
 		cmocka_unit_test(short_files_are_refused),
 		cmocka_unit_test(initrd_must_fit),
 		cmocka_unit_test(tiny_memory_is_refused),
+		cmocka_unit_test(random_headers_never_escape),
 	};
 
 	return cmocka_run_group_tests_name("arm64_boot", tests, NULL, NULL);

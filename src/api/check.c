@@ -8,8 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "util/num.h"
-#include "vm/jail.h"
+#include "util/landlock.h"
 
 struct checker {
 	int (*fn)(void *opaque, const struct sm_check_info *info);
@@ -64,7 +63,7 @@ static void check_store(struct checker *c, const struct places *p)
 
 static void check_landlock(struct checker *c)
 {
-	int abi = jail_landlock_abi();
+	int abi = landlock_abi();
 	char text[80];
 
 	snprintf(text, sizeof(text), abi > 0 ? "ABI %d" : "not in this kernel", abi);

@@ -32,7 +32,7 @@ int sm_exec_start(struct sm_vm *vm, const struct sm_exec_options *o, struct sm_e
 	struct agent_exec_options ao = { 0 };
 	struct command cmd;
 	struct sm_exec *x;
-	int fd, r;
+	int fd = -1, r;
 
 	if (!o || o->size < sizeof(*o))
 		return err_set(e, EINVAL, "sm_exec_options: use SM_EXEC_OPTIONS_INIT");

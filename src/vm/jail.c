@@ -6,7 +6,6 @@
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
-#include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -17,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "util/landlock.h"
 #include "util/num.h"
 
 #if defined(__x86_64__)
@@ -94,39 +94,6 @@ static int jail_drop_privileges(struct sm_err *e)
 	return 0;
 }
 
-int jail_landlock_abi(void)
-{
-	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-
-	return abi < 0 ? -errno : (int)abi;
-}
-
-/* A domain that handles every right this kernel knows and grants none. */
-static int jail_no_files(struct sm_err *e)
-{
-	struct landlock_ruleset_attr attr = { 0 };
-	int abi = jail_landlock_abi(), fd;
-	uint32_t nr_rights = 13; /* ABI 1; 2 adds REFER, 3 TRUNCATE, 5 IOCTL_DEV */
-
-	if (abi == -ENOSYS || abi == -EOPNOTSUPP)
-		return 0; /* an old kernel: seccomp forbids every open by name just the same */
-	if (abi < 0)
-		return err_errno(e, -abi, "landlock");
-	nr_rights += (abi >= 2) + (abi >= 3) + (abi >= 5);
-	attr.handled_access_fs = (1ULL << nr_rights) - 1;
-	fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr.handled_access_fs), 0);
-	if (fd < 0)
-		return err_errno(e, errno, "landlock");
-	if (syscall(SYS_landlock_restrict_self, fd, 0) < 0) {
-		int err = errno;
-
-		close(fd);
-		return err_errno(e, err, "landlock");
-	}
-	close(fd);
-	return 0;
-}
-
 static int jail_filter(enum jail_role role, struct sm_err *e)
 {
 	static const struct sock_filter head[] = {
@@ -164,7 +131,7 @@ int jail_enter(enum jail_role role, struct sm_err *e)
 	int r = jail_drop_privileges(e);
 
 	if (!r)
-		r = jail_no_files(e);
+		r = landlock_restrict(NULL, 0, e); /* seccomp forbids opens by name besides */
 	return r ? r : jail_filter(role, e);
 }
 

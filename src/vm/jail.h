@@ -25,7 +25,5 @@ enum jail_role { JAIL_WORKER, JAIL_DIALER, JAIL_LOOP, JAIL_DISK, JAIL_VCPU, JAIL
 int jail_keep_only(const int *keep, size_t nr, struct sm_err *e);
 int jail_enter(enum jail_role role, struct sm_err *e);
 int jail_thread(enum jail_role role, struct sm_err *e);
-/* Can this kernel confine a thread's file access? For doctor. */
-int jail_landlock_abi(void);
 
 #endif

@@ -19,6 +19,7 @@ struct deadlines {
 	bool stop;
 };
 
+/* syscalls vcpu: clock_gettime futex */
 uint64_t deadline_now(void)
 {
 	struct timespec ts;

@@ -9,7 +9,9 @@
  * DEVICE_NEEDS_RESET and the device is silent until the driver resets it.
  *
  * Threads: registers are served on vCPU threads under virtio_dev.lock; `notify` and all
- * other work of a type run on its loop's thread, also under the lock.
+ * other work of a type run on its loop's thread, also under the lock. The registers of
+ * the data path (QueueNotify, InterruptStatus, InterruptACK) take no lock, so a vCPU
+ * never waits for a slow request.
  */
 #ifndef DEVICES_VIRTIO_VIRTIO_H
 #define DEVICES_VIRTIO_VIRTIO_H
@@ -24,28 +26,38 @@
 #include "util/loop.h"
 
 #define VIRTIO_QUEUES_MAX 8
-#define VIRTIO_MMIO_LEN 0x200u /* stride of the window as well */
+#define VIRTIO_MMIO_LEN 0x200u	 /* stride of the window as well */
+#define VIRTIO_MMIO_NOTIFY 0x50u /* QueueNotify: where a backend hangs its doorbells */
 
+#define VIRTIO_F_INDIRECT_DESC (1ull << 28)
+#define VIRTIO_F_EVENT_IDX (1ull << 29)
+#define VIRTIO_F_VERSION_1 (1ull << 32)
+
+struct chain;
 struct virtio_dev;
 
 struct virtio_ops {
-	uint32_t device_id;   /* virtio 1.2, section 5 */
+	uint32_t device_id; /* virtio 1.2, section 5 */
 	enum device_type type;
 	uint32_t nr_queues;
 	uint16_t queue_max; /* entries, a power of two */
-	/* All mandatory. Called with the lock held. */
-	uint64_t (*features)(void *impl); /* without VIRTIO_F_VERSION_1, which is always offered */
+	/* Called with the lock held. The first four are optional: no features, an empty space, nothing to do.
+	 */
+	/* Device bits only: VERSION_1, INDIRECT_DESC and EVENT_IDX are the transport's and always offered. */
+	uint64_t (*features)(void *impl);
 	/* Device configuration space; off + len may lie outside: read zeroes, ignore writes. */
 	void (*config_read)(void *impl, uint32_t off, void *dst, uint32_t len);
 	void (*config_write)(void *impl, uint32_t off, const void *src, uint32_t len);
-	/* DRIVER_OK: features are agreed, enabled queues are vetted. */
+	/* DRIVER_OK: features are agreed, enabled queues are vetted and live. */
 	int (*activate)(void *impl, uint64_t features);
-	/* Queue `q` was rung; on the loop's thread. */
+	/* Queue `q`, which is live, was rung; on the loop's thread. */
 	void (*notify)(void *impl, uint32_t q);
 	/* Back to the state before activate; in-flight work is finished or dropped first. */
 	void (*reset)(void *impl);
 	int (*save)(void *impl, struct buf *out, struct sm_err *e);
-	int (*load)(void *impl, struct cursor *in, struct sm_err *e);
+	/* After the transport's own load: queues are live and `features` agreed when `active`. */
+	int (*load)(void *impl, bool active, uint64_t features, struct cursor *in, struct sm_err *e);
+	/* Optional pair: what is in flight outside the queues. Doorbells are held back by the transport. */
 	void (*quiesce)(void *impl);
 	void (*resume)(void *impl);
 	void (*destroy)(void *impl);
@@ -53,9 +65,9 @@ struct virtio_ops {
 
 struct virtio_config {
 	struct gmem *gm;
-	struct loop *loop; /* the thread that serves the queues */
+	struct loop *loop;   /* the thread that serves the queues */
 	struct irq_line irq; /* edge */
-	uint32_t index; /* among devices of the type */
+	uint32_t index;	     /* among devices of the type */
 	const struct log *log;
 };
 
@@ -70,18 +82,39 @@ struct virtio_dev {
 	pthread_mutex_t lock;
 	struct virtq queues[VIRTIO_QUEUES_MAX];
 	int doorbells[VIRTIO_QUEUES_MAX]; /* eventfds; rung by QueueNotify or by the backend */
+	struct virtio_doorbell {
+		struct virtio_dev *vd;
+		uint32_t q;
+		struct loop_source *source;
+	} doors[VIRTIO_QUEUES_MAX];
 	uint64_t nr_guest_faults; /* rings and requests the driver got wrong */
 	struct virtio_mmio *regs; /* the transport's own */
 };
 
-/* Creates transport and queues around `impl`, which it then owns; the types below wrap it. */
+/* Creates transport and queues around `impl`, which it then owns (on failure the caller still does). */
 int virtio_create(const struct virtio_ops *ops, void *impl, const struct virtio_config *cfg,
 		  struct virtio_dev **ret, struct sm_err *e);
 void virtio_destroy(struct virtio_dev *vd);
+/*
+ * vd->dev.ops quiesce, resume, save and load serve every type. After load a device is
+ * quiesced: once all state is back, resume repeats the interrupts and doorbells that may
+ * have been lost on the way.
+ */
 extern const struct bus_ops virtio_bus_ops; /* `dev` is the struct virtio_dev */
 
 /* For device types, lock held. NULL when queue `q` does not exist or is not live. */
 struct virtq *virtio_queue(struct virtio_dev *vd, uint32_t q);
+/* Serve queue `q` again soon: for work left over when a turn's budget is spent. */
+void virtio_again(struct virtio_dev *vd, uint32_t q);
+/*
+ * The turn of a queue whose requests are answered one after the other: pops chains into
+ * `scratch`, calls `fn`, which leaves the answer in the chain, and pushes them; one
+ * interrupt decision at the end. After `budget` chains other sources of the loop get
+ * their turn. Stops when the device breaks.
+ */
+typedef void virtio_chain_fn(void *impl, struct chain *c);
+void virtio_serve(struct virtio_dev *vd, uint32_t q, struct chain *scratch, uint32_t budget,
+		  virtio_chain_fn *fn);
 /* Pulses the line for used buffers, unless the driver asked for none. */
 void virtio_interrupt(struct virtio_dev *vd, struct virtq *q);
 void virtio_config_changed(struct virtio_dev *vd);

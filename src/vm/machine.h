@@ -19,7 +19,7 @@ struct machine_events {
 	/* The guest connects to host port `port`: a connected stream socket or -errno; on the main loop. */
 	int (*dial)(void *opaque, uint32_t port);
 	/* The guest wrote to its serial console; on a vCPU's thread. */
-	void (*console)(void *opaque, const void *data, size_t len);
+	void (*console)(void *opaque, const uint8_t *bytes, uint32_t len);
 	void *opaque;
 };
 

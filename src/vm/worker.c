@@ -71,7 +71,7 @@ static void worker_log(void *opaque, enum sm_log_level level, const char *module
 		dprintf(w->log_fd, "%s %s: %s\n", names[level], module, text);
 }
 
-static void worker_console(void *opaque, const void *data, size_t len)
+static void worker_console(void *opaque, const uint8_t *bytes, uint32_t len)
 {
 	static const char note[] = "\n[console log is full]\n";
 	struct worker *w = opaque;
@@ -79,7 +79,7 @@ static void worker_console(void *opaque, const void *data, size_t len)
 	if (w->console_fd < 0 || w->console_len >= WORKER_CONSOLE_MAX)
 		return;
 	w->console_len += len;
-	fd_write_full(w->console_fd, data, len);
+	fd_write_full(w->console_fd, bytes, len);
 	if (w->console_len >= WORKER_CONSOLE_MAX)
 		fd_write_full(w->console_fd, note, sizeof(note) - 1);
 }

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Handlers of AES, SHA-1, SHA-256 and the 64-bit PMULL; with the host's instructions if it has them. */
+#ifndef HV_SOFT_CPU_EXEC_CRYPTO_H
+#define HV_SOFT_CPU_EXEC_CRYPTO_H
+
+#include "hv/soft/cpu/row.h"
+
+op_fn crypto_aese, crypto_aesd, crypto_aesmc, crypto_aesimc;
+op_fn crypto_sha1c, crypto_sha1p, crypto_sha1m, crypto_sha1su0, crypto_sha1h, crypto_sha1su1;
+op_fn crypto_sha256h, crypto_sha256h2, crypto_sha256su1, crypto_sha256su0;
+op_fn crypto_pmull64; /* ra: half */
+
+#endif

@@ -73,7 +73,8 @@ static int64_t smccc_version(struct cpu *c, const uint64_t arg[3])
 static int64_t psci_cpu_suspend(struct cpu *c, const uint64_t arg[3])
 {
 	(void)arg;
-	soft_idle(c);
+	c->vm->vcpus[c->index].suspend = true;
+	cpu_pend(c, CPU_PEND_EXIT);
 	return PSCI_SUCCESS;
 }
 

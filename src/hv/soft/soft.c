@@ -193,11 +193,17 @@ static int soft_vcpu_boot(void *vcpu, const struct hv_boot *boot, struct sm_err 
 	return 0;
 }
 
-/* An access to the GIC is answered here; the guest goes on. */
-static bool vcpu_serve_gic(struct cpu *c)
+/* Exits that are nobody else's business: suspending, and accesses to the GIC. The guest goes on. */
+static bool vcpu_serve(struct cpu *c)
 {
+	struct soft_vcpu *v = vcpu_of(c);
 	struct hv_exit *x = &c->exit;
 
+	if (v->suspend) {
+		v->suspend = false;
+		soft_idle(c);
+		return true;
+	}
 	if (x->reason != HV_EXIT_MMIO || !gic_mmio_hit(c->vm->gic, x->addr))
 		return false;
 	if (x->is_write)
@@ -224,7 +230,7 @@ static int soft_vcpu_run(void *vcpu, struct hv_exit *exit, struct sm_err *e)
 
 		if (pending & CPU_PEND_EXIT) {
 			vcpu_unpend(c, CPU_PEND_EXIT);
-			if (vcpu_serve_gic(c))
+			if (vcpu_serve(c))
 				continue;
 			*exit = c->exit;
 			v->mmio_open = c->exit.reason == HV_EXIT_MMIO;

@@ -29,7 +29,21 @@ struct soft_vcpu {
 	uint32_t waiting; /* atomic: somebody must signal `wake` */
 	enum soft_power power;
 	uint64_t entry, context; /* of the CPU_ON */
-	bool mmio_open;		 /* the last exit was an MMIO access; the thread's own */
+	/* The thread's own: */
+	bool mmio_open; /* the last exit was an MMIO access */
+	bool suspend;	/* PSCI CPU_SUSPEND: CPU_PEND_EXIT means to sleep as in WFI */
+};
+
+#define SOFT_CODE_PAGES 8192u
+
+/*
+ * Coherence of decoded code: what IC IVAU and IC IALLU count up, all atomic. A page shares
+ * its counter with others, which only costs a decoding.
+ */
+struct soft_code {
+	uint32_t epoch;
+	uint32_t all;
+	uint32_t page[SOFT_CODE_PAGES];
 };
 
 /*
@@ -39,6 +53,7 @@ struct soft_vcpu {
  */
 struct soft_vm {
 	struct gmem *gm;
+	struct soft_code code;
 	const struct log *log;
 	uint32_t nr_vcpus;
 	struct cpu *cpus[HV_VCPUS_MAX];

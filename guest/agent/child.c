@@ -150,12 +150,12 @@ static void become_user(const struct user *u)
 /* /dev/stdout and friends are opened anew by some programs: the pipes must be theirs. */
 static void own_streams(const struct child_fds *fds, uid_t uid)
 {
-	if (fds->in >= 0)
-		fchown(STDIN_FILENO, uid, (gid_t)-1);
-	if (fds->out >= 0)
-		fchown(STDOUT_FILENO, uid, (gid_t)-1);
-	if (fds->err >= 0)
-		fchown(STDERR_FILENO, uid, (gid_t)-1);
+	const bool is_pipe[] = { fds->in >= 0, fds->out >= 0, fds->err >= 0 };
+
+	for (int i = 0; i < 3; i++) {
+		if (is_pipe[i] && fchown(i, uid, (gid_t)-1))
+			child_fail(126, "streams: ", text_errno(errno), NULL);
+	}
 }
 
 static void open_null_stdin(void)

@@ -38,8 +38,8 @@ void pty_make(uint16_t rows, uint16_t cols, uid_t owner, bool is_console)
 	slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
 	if (slave < 0 || ioctl(master, TIOCSWINSZ, &size) || ioctl(slave, TIOCSCTTY, 0))
 		child_fail(126, "terminal: ", text_errno(errno), NULL);
-	if (owner)
-		fchown(slave, owner, (gid_t)-1);
+	if (owner && fchown(slave, owner, (gid_t)-1))
+		child_fail(126, "terminal: ", text_errno(errno), NULL);
 	if (is_console)
 		bind_console(master);
 	child_send_fd(CHILD_TTY, master);

@@ -82,41 +82,36 @@ static int machine_add_platform(struct machine *m, struct sm_err *e)
 	return r;
 }
 
-/* The disk behind blk device `index`; *ret NULL for a spare one without medium. */
-static int machine_disk(struct vm_config *cfg, uint32_t index, struct disk **ret, bool *ret_writable,
-			struct sm_err *e)
+/* The disk behind blk device `index`; *ret NULL where there is no medium (yet). */
+static int machine_disk(struct vm_config *cfg, uint32_t index, struct disk **ret, struct sm_err *e)
 {
-	int r = 0;
+	uint32_t nr = cfg->nr_layers;
 
 	*ret = NULL;
-	*ret_writable = index != PLAN_BLK_LAYERS;
-	if (index == PLAN_BLK_LAYERS && cfg->nr_layers) {
-		r = disk_layers_create(cfg->layer_fds, cfg->nr_layers, ret, e);
-		if (!r)
-			cfg->nr_layers = 0; /* the disk has the descriptors now */
-	} else if (index == PLAN_BLK_ROOT && cfg->root_fd >= 0) {
-		r = disk_file_create(cfg->root_fd, false, ret, e);
-		if (!r)
-			cfg->root_fd = -1;
+	if (index == PLAN_BLK_LAYERS && nr) {
+		cfg->nr_layers = 0; /* taken, also on failure */
+		return disk_layers_open(cfg->layer_fds, nr, ret, e);
 	}
-	return r;
+	if (index == PLAN_BLK_ROOT && cfg->root_fd >= 0)
+		return disk_file_open(fd_steal(&cfg->root_fd), false, ret, e);
+	return 0;
 }
 
 static int machine_make_blk(struct machine *m, struct vm_config *cfg, const struct virtio_config *vc,
 			    struct virtio_dev **ret, struct sm_err *e)
 {
-	static const char *const ids[] = { "layers", "root", "spare0", "spare1", "spare2", "spare3" };
+	static const char *const serials[] = { "layers", "root", "spare0", "spare1", "spare2", "spare3" };
+	struct blk_options opt = { .read_only = vc->index == PLAN_BLK_LAYERS, .serial = serials[vc->index] };
 	struct virtio_config on_disk_loop = *vc;
-	struct disk *disk;
-	bool writable;
-	int r = machine_disk(cfg, vc->index, &disk, &writable, e);
+	struct blk *blk;
+	int r = machine_disk(cfg, vc->index, &opt.disk, e);
 
 	if (r < 0)
 		return r;
 	on_disk_loop.loop = m->disk_loop;
-	r = blk_create(&on_disk_loop, disk, writable, ids[vc->index], ret, e);
-	if (r < 0)
-		disk_close(disk);
+	r = blk_create(&on_disk_loop, &opt, &blk, e);
+	if (!r)
+		*ret = blk_virtio(blk);
 	return r;
 }
 

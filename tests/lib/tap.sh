@@ -8,7 +8,7 @@ tap_failed=0
 
 tap_say() { # ok|not ok, NAME, DIRECTIVE
 	tap_number=$((tap_number + 1))
-	printf '%s %d - %s%s\n' "$1" "$tap_number" "$2" "${3:+ # $3}"
+	printf '%s %d - %s%s\n' "$1" "$tap_number" "${TAP_PREFIX:-}$2" "${3:+ # $3}"
 }
 
 # skip REASON: leaves the running test.
@@ -39,7 +39,7 @@ tap_run_one() { # FUNCTION
 	# Not in a condition: that would switch errexit off inside.
 	(
 		set -euo pipefail
-		"$1"
+		tap_body "$1"
 	) >"$out" 2>&1 </dev/null
 	rc=$?
 	case $rc in
@@ -55,13 +55,20 @@ tap_run_one() { # FUNCTION
 	rm -f "$out"
 }
 
+# A file may define tap_after: it runs after each test, in that test's subshell, and fails
+# it by failing.
+tap_body() { # FUNCTION
+	"$1"
+	! declare -F tap_after >/dev/null || tap_after
+}
+
 # tap_main [PATTERN]: runs every test_* function, in the order of their definition.
 tap_main() {
 	local f
 	set +e
 	shopt -s extdebug
 	while read -r f; do
-		[[ $f == *${1:-}* ]] || continue
+		[[ ${TAP_PREFIX:-}$f == *${1:-}* ]] || continue
 		tap_run_one "$f"
 	done < <(declare -F | awk '$3 ~ /^test_/ { print $3 }' |
 		while read -r f; do declare -F "$f"; done | sort -k3,3 -k2,2n | awk '{ print $1 }')

@@ -8,7 +8,7 @@ tap_failed=0
 
 tap_say() { # ok|not ok, NAME, DIRECTIVE
 	tap_number=$((tap_number + 1))
-	printf '%s %d - %s%s\n' "$1" "$tap_number" "${TAP_PREFIX:-}$2" "${3:+ # $3}"
+	printf '%s %d - %s%s\n' "$1" "$tap_number" "${TAP_PREFIX:-}${2#test_}" "${3:+ # $3}"
 }
 
 # skip REASON: leaves the running test.

@@ -53,8 +53,8 @@ struct op {
 
 /* OP_TAIL is for the inline helpers that handlers end with: clang's musttail wants equal signatures. */
 #ifdef SOFT_LOOP_DISPATCH
-#define OP_CONTINUE(c, next) return (next)
-#define OP_TAIL(c, next) return (next)
+#define OP_CONTINUE(c, next) return ((void)(c), (next))
+#define OP_TAIL(c, next) return ((void)(c), (next))
 #else
 #define OP_CONTINUE(c, next)                                                                                 \
 	do {                                                                                                 \

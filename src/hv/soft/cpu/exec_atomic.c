@@ -83,14 +83,23 @@ ATOMIC_CAS(atomic_cas_x, 64)
 
 typedef unsigned __int128 u128;
 
-/* gcc expands the __atomic form to a call of libatomic; the __sync one to the instruction. */
-#ifdef __x86_64__
-__attribute__((target("cx16")))
-#endif
-static u128
-swap_if_equal_128(uint8_t *p, u128 expected, u128 desired)
+/*
+ * On x86-64 by hand: cmpxchg16b is beyond the baseline the compilers assume, so their
+ * builtins call libatomic. Every CPU that can run us has it.
+ */
+static u128 swap_if_equal_128(uint8_t *p, u128 expected, u128 desired)
 {
+#ifdef __x86_64__
+	uint64_t lo = (uint64_t)expected, hi = (uint64_t)(expected >> 64);
+
+	__asm__ volatile("lock cmpxchg16b %0"
+			 : "+m"(*(u128 *)(void *)p), "+a"(lo), "+d"(hi)
+			 : "b"((uint64_t)desired), "c"((uint64_t)(desired >> 64))
+			 : "cc");
+	return (u128)hi << 64 | lo;
+#else
 	return __sync_val_compare_and_swap((u128 *)(void *)p, expected, desired);
+#endif
 }
 
 static u128 join_128(uint64_t lo, uint64_t hi)

@@ -153,21 +153,21 @@ MEM_STORES(mem_str_x, 64)
 
 /* ---- pairs ---- */
 
-/* A pair of W registers is one access of 8 bytes, so that MMIO sees one, too. */
 static const struct op *pair_any_w(struct cpu *c, const struct op *op)
 {
-	uint64_t va = mem_address(c, op), both;
+	uint64_t va = mem_address(c, op);
+	uint32_t lo, hi;
 
 	if (op->aux & MEM_LOAD) {
-		if (!cpu_load64(c, op, va, &both))
+		if (!cpu_load32(c, op, va, &lo) || !cpu_load32(c, op, va + 4, &hi))
 			return cpu_after_fault(c);
 		mem_write_back(c, op);
-		c->x[op->rd] = mem_extend((uint32_t)both, op->aux);
-		c->x[op->ra] = mem_extend(both >> 32, op->aux);
+		c->x[op->rd] = mem_extend(lo, op->aux);
+		c->x[op->ra] = mem_extend(hi, op->aux);
 		OP_NEXT(c, op);
 	}
-	both = (uint32_t)c->x[op->rd] | c->x[op->ra] << 32;
-	if (!cpu_store64(c, op, va, both))
+	if (!cpu_probe_store(c, op, va, 8) || !cpu_store32(c, op, va, (uint32_t)c->x[op->rd]) ||
+	    !cpu_store32(c, op, va + 4, (uint32_t)c->x[op->ra]))
 		return cpu_after_fault(c);
 	mem_write_back(c, op);
 	OP_NEXT(c, op);

@@ -185,6 +185,14 @@ bool chain_skip_write(struct chain *c, uint64_t len)
 	return cursor_skip(c, &c->w, len);
 }
 
+bool chain_next_range(struct chain *c, uint64_t *ret_gpa, uint32_t *ret_len)
+{
+	if (!c->w.left)
+		return false;
+	*ret_len = cursor_next(c, &c->w, UINT32_MAX, ret_gpa);
+	return true;
+}
+
 bool chain_write_at(struct chain *c, uint64_t off, const void *src, uint64_t len)
 {
 	struct chain_cursor cur = { .slice = c->nr_readable, .end = c->nr_slices, .left = c->w_total };

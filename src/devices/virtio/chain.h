@@ -57,6 +57,8 @@ bool chain_write(struct chain *c, const void *src, uint64_t len);
 bool chain_zero(struct chain *c, uint64_t len);
 bool chain_skip_read(struct chain *c, uint64_t len);
 bool chain_skip_write(struct chain *c, uint64_t len);
+/* The next writable slice as a range of guest memory, for devices that get pages, not bytes. */
+bool chain_next_range(struct chain *c, uint64_t *ret_gpa, uint32_t *ret_len);
 /* Writes at `off` of the writable part, whatever the cursor; counts as `len` written. */
 bool chain_write_at(struct chain *c, uint64_t off, const void *src, uint64_t len);
 

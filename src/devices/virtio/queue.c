@@ -78,14 +78,19 @@ static uint16_t avail_idx(const struct virtq *q)
 	return ring_load(q, q->avail + 2);
 }
 
+uint16_t virtq_pending(const struct virtq *q)
+{
+	return (uint16_t)(avail_idx(q) - q->last_avail);
+}
+
 bool virtq_is_empty(const struct virtq *q)
 {
-	return avail_idx(q) == q->last_avail;
+	return !virtq_pending(q);
 }
 
 enum virtq_result virtq_pop(struct virtq *q, uint16_t *ret_head)
 {
-	uint16_t pending = (uint16_t)(avail_idx(q) - q->last_avail);
+	uint16_t pending = virtq_pending(q);
 	uint16_t head;
 
 	if (!pending)
@@ -150,14 +155,25 @@ void virtq_quiet(struct virtq *q)
 		ring_store(q, q->used, USED_F_NO_NOTIFY);
 }
 
-bool virtq_listen(struct virtq *q)
+static void listen_at(struct virtq *q, uint16_t idx)
 {
 	if (q->event_idx)
-		ring_store(q, q->used + 4 + 8ull * q->size, q->last_avail);
+		ring_store(q, q->used + 4 + 8ull * q->size, idx);
 	else
 		ring_store(q, q->used, 0);
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+bool virtq_listen(struct virtq *q)
+{
+	listen_at(q, q->last_avail);
 	return !virtq_is_empty(q);
+}
+
+uint16_t virtq_listen_more(struct virtq *q)
+{
+	listen_at(q, avail_idx(q));
+	return virtq_pending(q);
 }
 
 void virtq_save(const struct virtq *q, struct buf *out)

@@ -65,7 +65,11 @@ bool virtq_should_signal(struct virtq *q);
 void virtq_quiet(struct virtq *q);
 /* Asks for the next doorbell; true when something came in meanwhile: look again. */
 bool virtq_listen(struct virtq *q);
+/* Asks for a doorbell at the next chain after those pending now; returns how many are pending after that. */
+uint16_t virtq_listen_more(struct virtq *q);
 bool virtq_is_empty(const struct virtq *q);
+/* Chains waiting to be popped; more than `size` when the driver broke the ring. */
+uint16_t virtq_pending(const struct virtq *q);
 
 void virtq_save(const struct virtq *q, struct buf *out);
 /* Checks everything virtq_vet checks, and the indices. NULL or what is wrong. */

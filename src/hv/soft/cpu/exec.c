@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The run loop, what ends blocks, and the life of a CPU. */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hv/soft/cpu/core.h"
+#include "hv/soft/cpu/fp.h"
+
+/* The block at `va`, or NULL with the exception taken. */
+static struct block *find_block(struct cpu *c, uint64_t va)
+{
+	struct jump_entry *j = jump_slot(c, va);
+	struct block *b;
+	uint64_t pa;
+
+	if (j->va == va && j->tag == c->jump_tag)
+		return j->block;
+	if (va & 3) {
+		c->core->r.far = va;
+		core_take_sync(c, va, EC_PC_ALIGN, 0);
+		return NULL;
+	}
+	if (!mmu_fetch(c, va, &pa))
+		return NULL;
+	b = block_get(c, pa);
+	if (b)
+		*j = (struct jump_entry){ .va = va, .tag = c->jump_tag, .block = b };
+	return b;
+}
+
+const struct op *cpu_goto_slow(struct cpu *c, const struct op *op, uint64_t va, int slot)
+{
+	uint32_t flushes = c->core->blocks.flushes;
+	struct block *from = c->block, *next;
+
+	(void)op;
+	va = walk_canonical(c, va);
+	c->pc = va;
+	if (cpu_must_leave(c))
+		return NULL;
+	if (slot >= 0 && !((va ^ c->block_va) & TLB_PAGE_MASK)) {
+		next = block_get(c, (from->key & TLB_PAGE_MASK) | (va & (GMEM_PAGE - 1)));
+		if (next && flushes == c->core->blocks.flushes)
+			from->succ[slot] = next;
+	} else {
+		next = find_block(c, va);
+	}
+	if (!next)
+		return NULL;
+	core_enter(c, next, va);
+	OP_TAIL(c, next->ops);
+}
+
+static void run_block(struct cpu *c, struct block *b, uint64_t va)
+{
+	const struct op *op = b->ops;
+
+	core_enter(c, b, va);
+#ifdef SOFT_LOOP_DISPATCH
+	while (op)
+		op = op->fn(c, op);
+#else
+	op->fn(c, op);
+#endif
+}
+
+static const struct op *single_end(struct cpu *c, const struct op *op)
+{
+	c->pc = cpu_pc(c, op);
+	return NULL;
+}
+
+/*
+ * The instruction that waited for a device is executed again, alone: its accesses consume
+ * the answers in order. When it gets further than them it leaves with the next access.
+ */
+static void run_mmio(struct cpu *c)
+{
+	struct mmio *m = &c->core->mmio;
+	struct block *b;
+	uint64_t pa;
+
+	m->next = 0;
+	if (mmu_fetch(c, c->pc, &pa) && (b = block_single(c, pa, single_end)))
+		run_block(c, b, c->pc);
+	if (!m->open)
+		m->nr = 0;
+}
+
+/* What is pending and not the caller's business. */
+static void serve_pending(struct cpu *c, uint32_t pending)
+{
+	if (pending & CPU_PEND_TLBI)
+		tlb_serve(c);
+	if (pending & CPU_PEND_RESYNC)
+		__atomic_fetch_and(&c->pending, ~(uint32_t)CPU_PEND_RESYNC, __ATOMIC_SEQ_CST);
+	if (pending & CPU_PEND_TIMER) {
+		__atomic_fetch_and(&c->pending, ~(uint32_t)CPU_PEND_TIMER, __ATOMIC_SEQ_CST);
+		timer_update(c);
+	}
+}
+
+/* False: WFI with nothing to do. */
+static bool run(struct cpu *c)
+{
+	struct cpu_core *core = c->core;
+	struct block *b;
+
+	for (;;) {
+		uint32_t pending = __atomic_load_n(&c->pending, __ATOMIC_SEQ_CST);
+
+		if (pending) {
+			serve_pending(c, pending);
+			if (pending & (CPU_PEND_KICK | CPU_PEND_EXIT))
+				return true;
+			pending = __atomic_load_n(&c->pending, __ATOMIC_SEQ_CST);
+		}
+		if (core->idle) {
+			core->idle = false;
+			if (!pending)
+				return false;
+		}
+		if (core->mmio.nr) {
+			run_mmio(c);
+			continue;
+		}
+		if ((pending & CPU_PEND_IRQ) && !(core->pstate & PSTATE_I))
+			core_take_irq(c);
+		if (core->pstate & PSTATE_IL) {
+			core_take_sync(c, c->pc, EC_ILLEGAL_STATE, 0);
+			continue;
+		}
+		b = find_block(c, c->pc);
+		if (b)
+			run_block(c, b, c->pc);
+	}
+}
+
+bool cpu_execute(struct cpu *c)
+{
+	bool r;
+
+	__atomic_store_n(&c->core->inbox.running, 1, __ATOMIC_SEQ_CST);
+	fp_enter(c);
+	r = run(c);
+	fp_leave(c);
+	__atomic_store_n(&c->core->inbox.running, 0, __ATOMIC_SEQ_CST);
+	return r;
+}
+
+const struct op *cpu_resync(struct cpu *c, const struct op *op)
+{
+	return core_leave_after(c, op);
+}
+
+const struct op *cpu_isb(struct cpu *c, const struct op *op)
+{
+	block_sync(c);
+	return core_leave_after(c, op);
+}
+
+const struct op *cpu_dsb(struct cpu *c, const struct op *op)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	if (c->core->tlbi_sent)
+		tlb_wait(c);
+	OP_NEXT(c, op);
+}
+
+#define WFX_TRAP_ISS (1u << 24 | 0xeu << 20)
+
+const struct op *cpu_wfi(struct cpu *c, const struct op *op)
+{
+	if (!c->el && !(c->core->r.sctlr & SCTLR_NTWI))
+		return cpu_exception(c, op, EC_WFX, WFX_TRAP_ISS);
+	c->core->idle = true;
+	return core_leave_after(c, op);
+}
+
+/* May return at once (D1.6.1); whoever it waits for gets our time slice. */
+const struct op *cpu_wfe(struct cpu *c, const struct op *op)
+{
+	if (!c->el && !(c->core->r.sctlr & SCTLR_NTWE))
+		return cpu_exception(c, op, EC_WFX, WFX_TRAP_ISS | 1);
+	if (c->core->event)
+		c->core->event = false;
+	else if (c->vm->nr_vcpus > 1)
+		sched_yield();
+	OP_NEXT(c, op);
+}
+
+const struct op *cpu_sev(struct cpu *c, const struct op *op)
+{
+	c->core->event = true;
+	OP_NEXT(c, op);
+}
+
+uint64_t cpu_mpidr(uint32_t index)
+{
+	/* Bit 31 is RES1; not a uniprocessor system. */
+	return 1u << 31 | (index >> 4) << 8 | (index & 15);
+}
+
+int cpu_create(struct soft_vm *vm, uint32_t index, struct cpu **ret, struct sm_err *e)
+{
+	struct cpu *c = aligned_alloc(64, (sizeof(*c) + 63) & ~(size_t)63);
+	struct cpu_core *core = calloc(1, sizeof(*core));
+	int r;
+
+	if (!c || !core) {
+		free(c);
+		free(core);
+		return err_errno(e, ENOMEM, "CPU %u", index);
+	}
+	memset(c, 0, sizeof(*c));
+	r = block_cache_init(&core->blocks, e);
+	if (r < 0) {
+		free(c);
+		free(core);
+		return r;
+	}
+	pthread_mutex_init(&core->inbox.lock, NULL);
+	c->vm = vm;
+	c->index = index;
+	c->core = core;
+	c->jump = core->jump;
+	cpu_reset(c, 0, 0);
+	*ret = c;
+	return 0;
+}
+
+void cpu_destroy(struct cpu *c)
+{
+	if (!c)
+		return;
+	block_cache_fini(&c->core->blocks);
+	pthread_mutex_destroy(&c->core->inbox.lock);
+	free(c->core);
+	free(c);
+}
+
+void cpu_reset(struct cpu *c, uint64_t pc, uint64_t x0)
+{
+	struct cpu_core *core = c->core;
+
+	memset(c->x, 0, sizeof(c->x));
+	memset(c->v, 0, sizeof(c->v));
+	memset(&core->r, 0, sizeof(core->r));
+	memset(core->sp, 0, sizeof(core->sp));
+	memset(&core->mmio, 0, sizeof(core->mmio));
+	memset(core->el0_asid, 0xff, sizeof(core->el0_asid));
+	c->nzcv = 0;
+	c->fp.fpcr = c->fp.fpsr = 0;
+	c->excl_len = 0;
+	core->idle = core->event = false;
+	core->r.sctlr = SCTLR_RES1;
+	core->r.oslock = 1;
+	core->asid = core->el0 = core->el0_next = 0;
+	core->el0_asid[0] = 0;
+	c->el = 1;
+	core->pstate = PSTATE_SP | PSTATE_DAIF;
+	tlb_flush_all(c);
+	core_set_mode(c, 1, core->pstate);
+	c->x[0] = x0;
+	c->pc = pc;
+}

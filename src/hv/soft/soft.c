@@ -204,7 +204,12 @@ static bool vcpu_serve(struct cpu *c)
 		soft_idle(c);
 		return true;
 	}
-	if (x->reason != HV_EXIT_MMIO || !gic_mmio_hit(c->vm->gic, x->addr))
+	if (x->reason != HV_EXIT_MMIO)
+		return false;
+	/* The core hands over whole registers. */
+	if (x->is_write && x->len < 8)
+		x->data &= (1ULL << 8 * x->len) - 1;
+	if (!gic_mmio_hit(c->vm->gic, x->addr))
 		return false;
 	if (x->is_write)
 		gic_mmio_write(c->vm->gic, x->addr, x->len, x->data);

@@ -82,7 +82,7 @@ STAMP_U3(V3_ONE, uhsub, ((uint64_t)x - y) >> 1)
 
 /* Pairs of neighbours, Rn's first. */
 #define PAIR_ONE(name, T, m, expr)                                                                           \
-	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
+	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
 	{                                                                                                    \
 		const union vreg vn = c->v[op->rn], vm = c->v[op->rm];                                       \
 		const unsigned half = op->aux / sizeof(T) / 2;                                               \
@@ -103,7 +103,7 @@ STAMP_U3(PAIR_ONE, umaxp, x > y ? x : y)
 STAMP_S3(PAIR_ONE, sminp, x < y ? x : y)
 STAMP_U3(PAIR_ONE, uminp, x < y ? x : y)
 
-static const struct op *addp_scalar_d(struct cpu *c, const struct op *op)
+SIMD_HANDLER const struct op *addp_scalar_d(struct cpu *c, const struct op *op)
 {
 	c->v[op->rd].q = c->v[op->rn].d[0] + c->v[op->rn].d[1];
 	OP_NEXT(c, op);

@@ -157,7 +157,8 @@ enum fake_end fake_core_run(struct fake_core *f, const uint32_t *insns, uint32_t
 
 	b->nr_ops = nr;
 	for (uint32_t i = 0; i < nr; i++)
-		if (decode_int(insns[i], &b->ops[i]) == DECODE_NO)
+		if (decode_int(insns[i], &b->ops[i]) == DECODE_NO &&
+		    decode_fpsimd(insns[i], &b->ops[i]) == DECODE_NO)
 			b->ops[i].fn = cpu_undefined;
 	b->ops[nr].fn = fake_end_op;
 	f->cpu.x[X_ZERO] = 0;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 /* The raw calls are what TSan does not intercept; 64-bit hosts take the offset in one register. */
+/* syscalls: preadv */
 static ssize_t io_preadv(int fd, const struct iovec *iov, int nr, uint64_t off)
 {
 #if GMEM_TSAN
@@ -18,6 +19,7 @@ static ssize_t io_preadv(int fd, const struct iovec *iov, int nr, uint64_t off)
 #endif
 }
 
+/* syscalls: pwritev */
 static ssize_t io_pwritev(int fd, const struct iovec *iov, int nr, uint64_t off)
 {
 #if GMEM_TSAN

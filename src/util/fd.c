@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 void fd_close(int *fd)
@@ -35,6 +36,7 @@ ssize_t fd_read_full(int fd, void *buf, size_t len)
 	return (ssize_t)done;
 }
 
+/* syscalls loop disk: pread64 */
 ssize_t fd_pread_full(int fd, void *buf, size_t len, uint64_t off)
 {
 	size_t done = 0;
@@ -69,6 +71,7 @@ int fd_write_full(int fd, const void *buf, size_t len)
 	return 0;
 }
 
+/* syscalls loop disk: pwrite64 */
 int fd_pwrite_full(int fd, const void *buf, size_t len, uint64_t off)
 {
 	size_t done = 0;
@@ -87,6 +90,13 @@ int fd_pwrite_full(int fd, const void *buf, size_t len, uint64_t off)
 	return 0;
 }
 
+/* syscalls: fstat */
+int fd_stat(int fd, struct stat *ret)
+{
+	return syscall(SYS_fstat, fd, ret) < 0 ? -errno : 0;
+}
+
+/* syscalls loop: fcntl */
 int fd_nonblock(int fd)
 {
 	int flags = fcntl(fd, F_GETFL);
@@ -125,6 +135,7 @@ int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *re
 
 #define FD_MSG_MAX 64
 
+/* syscalls loop: sendmsg recvmsg */
 int fd_send_msg(int sock, const void *data, size_t len, const int *fds, size_t nr_fds)
 {
 	union {

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "util/err.h"
@@ -31,6 +32,8 @@ ssize_t fd_pread_full(int fd, void *buf, size_t len, uint64_t off);
 int fd_write_full(int fd, const void *buf, size_t len);
 int fd_pwrite_full(int fd, const void *buf, size_t len, uint64_t off);
 int fd_nonblock(int fd);
+/* fstat by descriptor alone: the C library's goes through a call that takes paths, which a jail forbids. */
+int fd_stat(int fd, struct stat *ret);
 /* The whole file beneath `dirfd` in malloc'd memory (NUL-terminated besides); EFBIG above `max` bytes. */
 int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len, struct sm_err *e);
 

@@ -39,6 +39,7 @@ struct loop {
 	struct loop_post *posts, **posts_tail;
 };
 
+/* syscalls worker: epoll_create1 eventfd2 timerfd_create */
 int loop_create(struct loop **ret, struct sm_err *e)
 {
 	struct loop *l = calloc(1, sizeof(*l));
@@ -228,7 +229,7 @@ static void loop_deliver(struct loop *l, const struct epoll_event *ev)
 	}
 }
 
-/* syscalls: epoll_wait epoll_ctl read timerfd_settime */
+/* syscalls loop disk: epoll_wait epoll_ctl timerfd_settime */
 void loop_run(struct loop *l)
 {
 	struct epoll_event evs[32];

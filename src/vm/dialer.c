@@ -79,7 +79,6 @@ int dialer_start(int dir_fd, int *ret_fd, struct sm_err *e)
 	return 0;
 }
 
-/* syscalls loop: sendmsg recvmsg */
 int dialer_dial(int fd, uint32_t port)
 {
 	int32_t answer;

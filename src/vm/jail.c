@@ -147,5 +147,5 @@ int jail_thread(enum jail_role role, struct sm_err *e)
  */
 /* syscalls: mmap munmap mprotect madvise mremap brk futex rt_sigprocmask rt_sigreturn exit exit_group
  * close clock_gettime clock_nanosleep restart_syscall getrandom sched_yield gettid getpid read write
- * fstat rseq set_robust_list */
+ * rseq set_robust_list */
 /* syscalls dialer: socket connect sendmsg recvmsg */

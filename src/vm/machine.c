@@ -23,7 +23,6 @@
 #include "vm/plan.h"
 #include "vm/vcpus.h"
 
-#define MACHINE_GUEST_CID 3
 #define MACHINE_DEVICES_MAX (PLAN_SLOTS + 2)
 
 struct machine {
@@ -115,6 +114,28 @@ static int machine_make_blk(struct machine *m, struct vm_config *cfg, const stru
 	return r;
 }
 
+static int machine_make_vsock(struct machine *m, struct vm_config *cfg, const struct virtio_config *vc,
+			      struct virtio_dev **ret, struct sm_err *e)
+{
+	const struct vsock_options opt = { fd_steal(&cfg->vsock_fd), m->ev.dial, m->ev.opaque };
+	struct vsock *vs;
+	int r = vsock_create(vc, &opt, &vs, e);
+
+	if (!r)
+		*ret = vsock_virtio(vs);
+	return r;
+}
+
+static int machine_make_balloon(const struct virtio_config *vc, struct virtio_dev **ret, struct sm_err *e)
+{
+	struct balloon *balloon;
+	int r = balloon_create(vc, &balloon, e);
+
+	if (!r)
+		*ret = balloon_virtio(balloon);
+	return r;
+}
+
 static int machine_make_device(struct machine *m, struct vm_config *cfg, const struct plan_slot *s,
 			       struct virtio_dev **ret, struct sm_err *e)
 {
@@ -128,14 +149,13 @@ static int machine_make_device(struct machine *m, struct vm_config *cfg, const s
 
 	switch (s->type) {
 	case DEVICE_VSOCK:
-		return vsock_create(&vc, MACHINE_GUEST_CID, fd_steal(&cfg->vsock_fd), m->ev.dial,
-				    m->ev.opaque, ret, e);
+		return machine_make_vsock(m, cfg, &vc, ret, e);
 	case DEVICE_BLK:
 		return machine_make_blk(m, cfg, &vc, ret, e);
 	case DEVICE_RNG:
 		return rng_create(&vc, ret, e);
 	case DEVICE_BALLOON:
-		return balloon_create(&vc, ret, e);
+		return machine_make_balloon(&vc, ret, e);
 	case DEVICE_PL011:
 	case DEVICE_PL031:
 	case DEVICE_NET:

@@ -37,7 +37,7 @@ static int file_size(int fd, const char *what, uint64_t *ret, struct sm_err *e)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) < 0)
+	if (fd_stat(fd, &st) < 0)
 		return err_errno(e, errno, "%s", what);
 	if (!S_ISREG(st.st_mode))
 		return err_set(e, EINVAL, "%s: not a regular file", what);

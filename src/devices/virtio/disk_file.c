@@ -115,7 +115,7 @@ static int file_measure(int fd, uint64_t *ret, struct sm_err *e)
 {
 	struct stat st;
 
-	if (fstat(fd, &st) < 0)
+	if (fd_stat(fd, &st) < 0)
 		return err_errno(e, errno, "disk");
 	if (S_ISREG(st.st_mode))
 		*ret = (uint64_t)st.st_size;

@@ -161,7 +161,7 @@ static int layers_plan(struct disk_layers *l, struct sm_err *e)
 	for (uint32_t i = 0; i < l->nr; i++) {
 		struct stat st;
 
-		if (fstat(l->layers[i].fd, &st) < 0)
+		if (fd_stat(l->layers[i].fd, &st) < 0)
 			return err_errno(e, errno, "layer %u", i);
 		if (!S_ISREG(st.st_mode) || st.st_size <= 0 || (uint64_t)st.st_size > LAYER_SIZE_MAX)
 			return err_set(e, EINVAL, "layer %u: not a file of 1 byte to 1 TiB", i);

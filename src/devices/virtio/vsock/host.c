@@ -12,7 +12,7 @@
 /* Ports of our own, above what services use. */
 #define HOST_PORT_FIRST (1u << 30)
 
-/* syscalls: accept4 */
+/* syscalls loop: accept4 recvfrom sendto shutdown */
 void host_accept(struct vsock *vs)
 {
 	/* Edge-triggered: out of descriptors we do not spin, the next client wakes us. */

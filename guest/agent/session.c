@@ -156,7 +156,7 @@ static bool settle(struct session *s)
 {
 	bool waits;
 
-	if (s->pid < 0 && !s->failed)
+	if (s->pid < 0 && !s->reaped)
 		session_start(s);
 	settle_source(s, &s->out);
 	settle_source(s, &s->err);
@@ -204,6 +204,8 @@ bool session_exec(struct conn *c, const struct frame *f)
 	}
 	if (refusal)
 		fail_unstarted(s, 126, refusal);
+	else
+		session_start(s);
 	return true;
 }
 
@@ -250,6 +252,8 @@ bool session_file(struct conn *c, const struct frame *f)
 	s->out.type = f->type == SMP_FILE_READ ? SMP_DATA : 0;
 	if (refusal)
 		fail_unstarted(s, ENXIO, refusal);
+	else
+		session_start(s);
 	return true;
 }
 
@@ -346,7 +350,7 @@ void session_detach_all(struct conn *c)
 		sink_set_eof(&s->in);
 		if (s->is_file && s->pid > 0 && !s->reaped)
 			kill(s->pid, SIGKILL);
-		if (s->pid < 0 && !s->failed)
+		if (s->pid < 0 && !s->reaped)
 			fail_unstarted(s, 126, "its connection is gone");
 	}
 }

@@ -224,8 +224,13 @@ void session_signal(struct session *s, int sig)
 {
 	int group = 0;
 
-	if (s->pid < 0 || s->reaped)
+	if (s->reaped)
 		return;
+	if (s->pid < 0) { /* still waits for the container: it can only be called off */
+		s->reaped = sig == SIGKILL || sig == SIGTERM || sig == SIGINT || sig == SIGHUP;
+		s->wait_status = sig;
+		return;
+	}
 	/* What a terminal would do: the foreground job. */
 	if (s->in.tty && s->out.w.fd >= 0 && !ioctl(s->out.w.fd, TIOCGPGRP, &group) && group > 0)
 		kill(-group, sig);

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -185,60 +186,425 @@ static void output_is_delivered_and_credited(void **state)
 	}
 }
 
+/* A thread in agent_exec_wait(). */
+struct waiter {
+	pthread_t thread;
+	struct agent_exec *x;
+	struct agent_exec_result result;
+	struct sm_err err;
+	int r;
+};
+
+static void *wait_main(void *opaque)
+{
+	struct waiter *w = opaque;
+
+	w->r = agent_exec_wait(w->x, &w->result, &w->err);
+	return NULL;
+}
+
+static void waiter_start(struct waiter *w, struct agent_exec *x)
+{
+	*w = (struct waiter){ .x = x };
+	assert_int_equal(pthread_create(&w->thread, NULL, wait_main, w), 0);
+}
+
+static int waiter_join(struct waiter *w)
+{
+	pthread_join(w->thread, NULL);
+	return w->r;
+}
+
+static void peer_flush_slowly(struct peer *p)
+{
+	while (!frame_output_flush(&p->out, p->fd) && frame_output_len(&p->out))
+		poll(&(struct pollfd){ .fd = p->fd, .events = POLLOUT }, 1, 1000);
+}
+
 static void output_above_the_window_is_refused(void **state)
 {
-	static uint8_t data[SMP_WINDOW + 1];
-	struct agent_exec_result r;
-	struct sm_err e = { 0 };
+	static uint8_t data[SMP_WINDOW + 70000];
+	struct waiter w;
 	struct peer p;
 	int out[2];
 
 	(void)state;
 	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-	struct agent_exec *x = start(&p, -1, out[1], -1);
-
-	frame_send(&p.out, SMP_STDOUT, 1, data, sizeof(data));
-	while (frame_output_len(&p.out)) {
-		frame_output_flush(&p.out, p.fd);
-		if (frame_output_len(&p.out))
-			break; /* the rest fits nowhere yet: the header alone is enough below */
-	}
-	shutdown(p.fd, SHUT_WR);
-	assert_true(agent_exec_wait(x, &r, &e) < 0);
-	agent_exec_destroy(x);
+	waiter_start(&w, start(&p, -1, out[1], -1));
+	/* Nobody reads, and what the pipe holds was never credited. */
+	frame_send(&p.out, SMP_STDOUT, 1, data, SMP_WINDOW);
+	frame_send(&p.out, SMP_STDOUT, 1, data, sizeof(data) - SMP_WINDOW);
+	peer_flush_slowly(&p);
+	assert_int_equal(waiter_join(&w), -EPROTO);
+	agent_exec_destroy(w.x);
 	peer_close(&p);
 	close(out[0]);
 	close(out[1]);
 }
 
-static void stdin_stops_at_the_window(void **state)
+static void slow_stdout_does_not_hold_up_stderr(void **state)
 {
-	static char data[SMP_WINDOW * 2];
-	char path[] = "/tmp/agent-test-XXXXXX";
-	int fd = mkstemp(path);
-	struct agent_exec_result r;
-	size_t got = 0;
+	static uint8_t data[SMP_WINDOW];
+	char text[5] = "";
+	int out[2], err[2];
+	struct waiter w;
 	struct peer p;
-	struct frame f;
-	pthread_t t;
 
 	(void)state;
-	unlink(path);
-	assert_int_equal(fd_write_full(fd, data, sizeof(data)), 0);
-	lseek(fd, 0, SEEK_SET);
-	struct agent_exec *x = start(&p, fd, -1, -1);
-	struct {
-		struct agent_exec *x;
-		struct agent_exec_result *r;
-	} arg = { x, &r };
-	(void)arg;
-	assert_int_equal(pthread_create(&t, NULL, (void *(*)(void *))(uintptr_t)NULL ?: NULL, NULL), 0);
-	while (got < SMP_WINDOW) {
-		f = peer_next(&p);
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(err, O_CLOEXEC), 0);
+	waiter_start(&w, start(&p, -1, out[1], err[1]));
+	frame_send(&p.out, SMP_STDOUT, 1, data, sizeof(data));
+	frame_send(&p.out, SMP_STDERR, 1, "oops", 4);
+	peer_flush_slowly(&p);
+	assert_int_equal(fd_read_full(err[0], text, 4), 4);
+	assert_string_equal(text, "oops");
+	peer_put_exit(&p, 0, 0, "");
+	peer_flush_slowly(&p);
+	assert_int_equal(fd_read_full(out[0], data, sizeof(data)), sizeof(data));
+	assert_int_equal(waiter_join(&w), 0);
+	assert_false(fcntl(out[1], F_GETFL) & O_NONBLOCK);
+	agent_exec_destroy(w.x);
+	peer_close(&p);
+	for (int i = 0; i < 2; i++) {
+		close(out[i]);
+		close(err[i]);
+	}
+}
+
+/* Frames until `bytes` of stdin or its end; the bytes. */
+static size_t take_stdin(struct peer *p, size_t bytes)
+{
+	size_t got = 0;
+
+	while (got < bytes) {
+		struct frame f = peer_next(p);
+
 		assert_int_equal(f.type, SMP_STDIN);
+		if (!f.len)
+			break;
 		got += f.len;
 	}
-	agent_exec_destroy(x);
+	return got;
+}
+
+static void peer_put_type(struct peer *p, enum smp_type type, uint32_t bytes)
+{
+	frame_begin(&p->out, type, 1);
+	frame_put_u16(&p->out, SMP_STDIN);
+	if (type == SMP_CREDIT)
+		frame_put_u32(&p->out, bytes);
+	frame_end(&p->out);
+}
+
+/* A file of `len` bytes, at its start. */
+static int make_input(size_t len)
+{
+	char path[] = "/tmp/agent-test-XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	unlink(path);
+	assert_int_equal(ftruncate(fd, (off_t)len), 0);
+	return fd;
+}
+
+static void stdin_waits_for_credit_and_ends(void **state)
+{
+	int fd = make_input(SMP_WINDOW + 100);
+	struct waiter w;
+	struct peer p;
+
+	(void)state;
+	waiter_start(&w, start(&p, fd, -1, -1));
+	assert_int_equal(take_stdin(&p, SMP_WINDOW), SMP_WINDOW);
+	assert_int_equal(poll(&(struct pollfd){ .fd = p.fd, .events = POLLIN }, 1, 200), 0);
+	peer_put_type(&p, SMP_CREDIT, SMP_WINDOW);
+	peer_flush(&p);
+	assert_int_equal(take_stdin(&p, SMP_WINDOW), 100);
+	peer_put_exit(&p, 0, 0, "");
+	peer_flush(&p);
+	assert_int_equal(waiter_join(&w), 0);
+	agent_exec_destroy(w.x);
 	peer_close(&p);
 	close(fd);
+}
+
+static void closed_stdin_is_read_no_more(void **state)
+{
+	int fd = make_input(SMP_WINDOW * 4);
+	struct waiter w;
+	struct peer p;
+
+	(void)state;
+	waiter_start(&w, start(&p, fd, -1, -1));
+	assert_int_equal(take_stdin(&p, SMP_WINDOW), SMP_WINDOW);
+	peer_put_type(&p, SMP_CLOSE, 0);
+	peer_put_type(&p, SMP_CREDIT, SMP_WINDOW);
+	peer_flush(&p);
+	assert_int_equal(poll(&(struct pollfd){ .fd = p.fd, .events = POLLIN }, 1, 200), 0);
+	peer_put_exit(&p, 9, 0, "");
+	peer_flush(&p);
+	assert_int_equal(waiter_join(&w), 0);
+	assert_int_equal(w.result.status, 9);
+	agent_exec_destroy(w.x);
+	peer_close(&p);
+	close(fd);
+}
+
+static void too_much_credit_is_refused(void **state)
+{
+	struct waiter w;
+	struct peer p;
+
+	(void)state;
+	waiter_start(&w, start(&p, -1, -1, -1));
+	peer_put_type(&p, SMP_CREDIT, 1);
+	peer_flush(&p);
+	assert_int_equal(waiter_join(&w), -EPROTO);
+	agent_exec_destroy(w.x);
+	peer_close(&p);
+}
+
+static void gone_reader_closes_the_stream_without_sigpipe(void **state)
+{
+	struct waiter w;
+	struct frame f;
+	struct peer p;
+	int out[2];
+
+	(void)state;
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	close(out[0]);
+	waiter_start(&w, start(&p, -1, out[1], -1));
+	frame_send(&p.out, SMP_STDOUT, 1, "text", 4);
+	peer_flush(&p);
+	f = peer_next(&p);
+	assert_int_equal(f.type, SMP_CLOSE);
+	frame_send(&p.out, SMP_STDOUT, 1, "more", 4);
+	peer_put_exit(&p, 141, 0, "");
+	peer_flush(&p);
+	assert_int_equal(waiter_join(&w), 0);
+	agent_exec_destroy(w.x);
+	peer_close(&p);
+	close(out[1]);
+}
+
+static void full_disk_is_an_error(void **state)
+{
+	int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+	struct waiter w;
+	struct peer p;
+
+	(void)state;
+	waiter_start(&w, start(&p, -1, full, -1));
+	frame_send(&p.out, SMP_STDOUT, 1, "text", 4);
+	peer_put_exit(&p, 0, 0, "");
+	peer_flush(&p);
+	assert_int_equal(waiter_join(&w), -ENOSPC);
+	agent_exec_destroy(w.x);
+	peer_close(&p);
+	close(full);
+}
+
+static void signals_pass_while_another_thread_waits(void **state)
+{
+	struct frame_reader rd;
+	struct waiter w;
+	struct frame f;
+	struct peer p;
+
+	(void)state;
+	waiter_start(&w, start(&p, -1, -1, -1));
+	assert_int_equal(agent_exec_signal(w.x, SIGTERM, NULL), 0);
+	f = peer_next(&p);
+	assert_int_equal(f.type, SMP_SIGNAL);
+	rd = frame_reader_of(&f);
+	assert_int_equal(frame_get_u32(&rd), SIGTERM);
+	assert_int_equal(agent_exec_winsize(w.x, 7, 8, NULL), 0);
+	f = peer_next(&p);
+	assert_int_equal(f.type, SMP_WINSIZE);
+	rd = frame_reader_of(&f);
+	assert_int_equal(frame_get_u16(&rd), 7);
+	assert_int_equal(frame_get_u16(&rd), 8);
+	assert_int_equal(agent_exec_signal(w.x, 0, NULL), -EINVAL);
+	peer_put_exit(&p, 143, 0, "");
+	peer_flush(&p);
+	assert_int_equal(waiter_join(&w), 0);
+	agent_exec_destroy(w.x);
+	peer_close(&p);
+}
+
+static void lost_connection_is_an_error(void **state)
+{
+	struct waiter w;
+	struct peer p;
+
+	(void)state;
+	waiter_start(&w, start(&p, -1, -1, -1));
+	peer_close(&p);
+	assert_int_equal(waiter_join(&w), -ECONNRESET);
+	assert_int_equal(agent_exec_signal(w.x, SIGTERM, NULL), -ESRCH);
+	agent_exec_destroy(w.x);
+}
+
+static void agents_error_is_passed_on(void **state)
+{
+	struct waiter w;
+	struct peer p;
+
+	(void)state;
+	waiter_start(&w, start(&p, -1, -1, -1));
+	frame_begin(&p.out, SMP_ERROR, 1);
+	frame_put_u32(&p.out, EAGAIN);
+	frame_put_str(&p.out, "too many sessions");
+	frame_end(&p.out);
+	peer_flush(&p);
+	assert_int_equal(waiter_join(&w), -EAGAIN);
+	assert_string_equal(w.err.text, "too many sessions");
+	agent_exec_destroy(w.x);
+	peer_close(&p);
+}
+
+static void frames_that_do_not_belong_are_refused(void **state)
+{
+	static const struct {
+		enum smp_type type;
+		uint32_t stream;
+	} bad[] = {
+		{ SMP_HELLO, 1 }, { SMP_STDOUT, 2 }, { SMP_EXIT, 1 }, { SMP_ERROR, 1 }, { SMP_CLOSE, 1 }
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct waiter w;
+		struct peer p;
+
+		waiter_start(&w, start(&p, -1, -1, -1));
+		frame_send(&p.out, bad[i].type, bad[i].stream, NULL, 0);
+		peer_flush(&p);
+		assert_int_equal(waiter_join(&w), -EPROTO);
+		agent_exec_destroy(w.x);
+		peer_close(&p);
+	}
+}
+
+/* ---- hello and connect ---- */
+
+struct greeting {
+	int fd, r;
+	struct sm_err err;
+};
+
+static void *hello_main(void *opaque)
+{
+	static const struct agent_identity id = { .hostname = "h", .realtime_ns = 5, .entropy = { 9 } };
+	struct greeting *g = opaque;
+
+	g->r = agent_hello(g->fd, &id, &g->err);
+	return NULL;
+}
+
+static void hello_waits_until_it_is_applied(void **state)
+{
+	struct greeting g;
+	struct frame_reader rd;
+	struct frame f;
+	struct peer p;
+	pthread_t t;
+	uint32_t len;
+
+	(void)state;
+	g.fd = peer_open(&p);
+	assert_int_equal(pthread_create(&t, NULL, hello_main, &g), 0);
+	frame_begin(&p.out, SMP_HELLO, 0);
+	frame_put_u32(&p.out, 1);
+	frame_put_str(&p.out, "boot-id");
+	frame_put_u32(&p.out, 0);
+	frame_end(&p.out);
+	peer_flush(&p);
+	f = peer_next(&p);
+	assert_int_equal(f.type, SMP_HELLO_OK);
+	rd = frame_reader_of(&f);
+	assert_int_equal(frame_get_u32(&rd), SMP_VERSION);
+	assert_string_equal(frame_get_str(&rd), "h");
+	assert_int_equal(frame_get_u64(&rd), 5);
+	assert_int_equal(frame_get_blob(&rd, &len)[0], 9);
+	assert_int_equal(len, AGENT_ENTROPY_LEN);
+	assert_true(frame_reader_done(&rd));
+	frame_send(&p.out, SMP_OK, 0, NULL, 0);
+	peer_flush(&p);
+	pthread_join(t, NULL);
+	assert_int_equal(g.r, 0);
+	peer_close(&p);
+	close(g.fd);
+}
+
+static void broken_hello_is_refused(void **state)
+{
+	struct greeting g = { 0 };
+	struct peer p;
+
+	(void)state;
+	g.fd = peer_open(&p);
+	frame_send(&p.out, SMP_HELLO, 0, "\1\0\0", 3);
+	peer_flush(&p);
+	hello_main(&g);
+	assert_int_equal(g.r, -EPROTO);
+	peer_close(&p);
+	close(g.fd);
+}
+
+static int connect_with(const char *answer)
+{
+	char line[20] = "", rest[8] = "";
+	struct peer p;
+	int fd = peer_open(&p), r;
+
+	assert_int_equal(fd_write_full(p.fd, answer, strlen(answer)), 0);
+	shutdown(p.fd, SHUT_WR);
+	r = agent_connect(fd, NULL);
+	assert_int_equal(fd_read_full(p.fd, line, 13), 13);
+	assert_string_equal(line, "CONNECT 1028\n");
+	/* Nothing after the answer's line was taken. */
+	if (!r)
+		assert_int_equal(fd_read_full(fd, rest, sizeof(rest)), 3);
+	peer_close(&p);
+	close(fd);
+	return r;
+}
+
+static void connect_takes_just_the_answer(void **state)
+{
+	(void)state;
+	assert_int_equal(connect_with("OK 1073741824\nabc"), 0);
+	assert_int_equal(connect_with(""), -ECONNREFUSED);
+	assert_int_equal(connect_with("OK 1"), -ECONNREFUSED);
+	assert_int_equal(connect_with("NO\n"), -EPROTO);
+	assert_int_equal(connect_with("OK 11111111111111111111111111111111111111\n"), -EPROTO);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(request_carries_the_options),
+		cmocka_unit_test(exit_is_reported_whole),
+		cmocka_unit_test(output_is_delivered_and_credited),
+		cmocka_unit_test(output_above_the_window_is_refused),
+		cmocka_unit_test(slow_stdout_does_not_hold_up_stderr),
+		cmocka_unit_test(stdin_waits_for_credit_and_ends),
+		cmocka_unit_test(closed_stdin_is_read_no_more),
+		cmocka_unit_test(too_much_credit_is_refused),
+		cmocka_unit_test(gone_reader_closes_the_stream_without_sigpipe),
+		cmocka_unit_test(full_disk_is_an_error),
+		cmocka_unit_test(signals_pass_while_another_thread_waits),
+		cmocka_unit_test(lost_connection_is_an_error),
+		cmocka_unit_test(agents_error_is_passed_on),
+		cmocka_unit_test(frames_that_do_not_belong_are_refused),
+		cmocka_unit_test(hello_waits_until_it_is_applied),
+		cmocka_unit_test(broken_hello_is_refused),
+		cmocka_unit_test(connect_takes_just_the_answer),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -179,12 +179,16 @@ static void stats_notify(struct balloon *b)
 
 bool balloon_ask_stats(struct balloon *b)
 {
+	enum virtq_result r;
 	bool asked = false;
 	struct virtq *vq;
 
 	pthread_mutex_lock(&b->vd->lock);
 	vq = virtio_queue(b->vd, b->q_stats);
-	if (vq && chain_pop(vq, &b->chain) == VIRTQ_OK) {
+	r = vq ? chain_pop(vq, &b->chain) : VIRTQ_EMPTY;
+	if (r == VIRTQ_BROKEN)
+		virtio_broken(b->vd, "balloon: broken statistics buffer");
+	if (r == VIRTQ_OK) {
 		chain_push(&b->chain);
 		virtio_interrupt(b->vd, vq);
 		asked = true;

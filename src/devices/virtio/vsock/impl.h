@@ -116,6 +116,9 @@ bool conn_take(struct vsock *vs, struct conn *c, struct chain *chain, uint32_t l
 /* Sends what waits, then passes on the guest's end of stream; may free the connection. */
 void conn_drain(struct vsock *vs, struct conn *c);
 
+/* vsock.c: serves whatever the sockets have to say; takes the lock. */
+void vsock_poll(struct vsock *vs);
+
 /* tx.c, rx.c */
 void vsock_tx(struct vsock *vs);
 void vsock_rx(struct vsock *vs);

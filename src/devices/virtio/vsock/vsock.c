@@ -95,13 +95,11 @@ static void on_socket(struct vsock *vs, uint64_t key, uint32_t events)
 }
 
 /* syscalls: epoll_wait */
-static void vsock_poll(void *opaque, uint32_t events)
+void vsock_poll(struct vsock *vs)
 {
-	struct vsock *vs = opaque;
 	struct epoll_event evs[EPOLL_BUDGET];
 	int n;
 
-	(void)events;
 	pthread_mutex_lock(&vs->vd->lock);
 	n = vs->quiesced ? 0 : epoll_wait(vs->epfd, evs, EPOLL_BUDGET, 0);
 	for (int i = 0; i < n; i++) {
@@ -112,6 +110,12 @@ static void vsock_poll(void *opaque, uint32_t events)
 	}
 	vsock_rx(vs);
 	pthread_mutex_unlock(&vs->vd->lock);
+}
+
+static void on_epoll(void *opaque, uint32_t events)
+{
+	(void)events;
+	vsock_poll(opaque);
 }
 
 static void drop_all(struct vsock *vs)
@@ -228,7 +232,7 @@ static int sockets_init(struct vsock *vs, struct loop *loop, struct sm_err *e)
 		if (epoll_ctl(vs->epfd, EPOLL_CTL_ADD, vs->listener, &ev) < 0)
 			return err_errno(e, errno, "vsock listener");
 	}
-	vs->source = loop_add_fd(loop, vs->epfd, EPOLLIN, vsock_poll, vs);
+	vs->source = loop_add_fd(loop, vs->epfd, EPOLLIN, on_epoll, vs);
 	return vs->source ? 0 : err_errno(e, ENOMEM, "vsock");
 }
 

@@ -27,7 +27,7 @@ call() {
 left_behind() {
 	pgrep -s 0 -l supermachine || :
 	find "$SUPERMACHINE_HOME/run" -mindepth 1 2>/dev/null || :
-	find "$SUPERMACHINE_HOME" -path '*/tmp/*' 2>/dev/null || :
+	find "$SUPERMACHINE_HOME/store/tmp" -mindepth 1 2>/dev/null || :
 	find "$TMPDIR" -mindepth 1 -not -name 'tmp.*' 2>/dev/null || :
 }
 

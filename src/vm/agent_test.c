@@ -414,7 +414,6 @@ static void signals_pass_while_another_thread_waits(void **state)
 	rd = frame_reader_of(&f);
 	assert_int_equal(frame_get_u16(&rd), 7);
 	assert_int_equal(frame_get_u16(&rd), 8);
-	assert_int_equal(agent_exec_signal(w.x, 0, NULL), -EINVAL);
 	peer_put_exit(&p, 143, 0, "");
 	peer_flush(&p);
 	assert_int_equal(waiter_join(&w), 0);
@@ -482,8 +481,6 @@ static void frames_that_do_not_belong_are_refused(void **state)
 		peer_close(&p);
 	}
 }
-
-/* ---- hello and connect ---- */
 
 struct greeting {
 	int fd, r;

@@ -32,7 +32,7 @@ static void check_guest_file(struct checker *c, const struct places *p, const ch
 	struct sm_err e;
 	bool ok = !backend_choose("auto", &b, &e) && !places_guest_file(p, b->arch, file, path, &e);
 
-	check_tell(c, name, ok, true, ok ? path : e.text, ok ? "" : "run ./quickstart, which builds it");
+	check_tell(c, name, ok, true, ok ? path : e.text, ok || e.code != ENOENT ? "" : "run ./quickstart, which builds it");
 }
 
 static void check_program(struct checker *c, const struct places *p, const char *name)

@@ -177,7 +177,7 @@ int places_guest_file(const struct places *p, const char *arch, const char *name
 	if ((size_t)snprintf(ret, PATH_MAX, "%s/%s/%s", p->data, arch, name) >= PATH_MAX)
 		return err_set(e, ENAMETOOLONG, "%.80s...: path too long", p->data);
 	if (access(ret, R_OK) < 0)
-		return err_set(e, errno, "%s %.300s: %s; build it with ./quickstart",
-			       kernel ? "guest kernel" : "guest initrd", ret, strerror(errno));
+		return err_set(e, errno, "%s %.300s: %s%s", kernel ? "guest kernel" : "guest initrd", ret,
+			       strerror(errno), errno == ENOENT ? "; build it with ./quickstart" : "");
 	return 0;
 }

@@ -56,7 +56,8 @@ build_guest() {
 	local kernel
 	kernel=$("$top/guest/kernel/build" arm64 | tail -n 1) || return 1
 	mkdir -p "$1/arm64"
-	ln -sfn "$kernel/Image" "$1/arm64/Image"
+	# A copy: the cache is in a home directory that other users may not enter.
+	cmp -s "$kernel/Image" "$1/arm64/Image" || cp --remove-destination "$kernel/Image" "$1/arm64/Image"
 	if [ ! -e "$1/arm64/initrd" ] ||
 		[ -n "$(find "$top/guest" -not -path '*/kernel/*' -type f -newer "$1/arm64/initrd" -print -quit)" ]; then
 		"$top/guest/agent/build" arm64 "$1/arm64"

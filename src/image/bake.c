@@ -22,6 +22,26 @@ static void bake_uuid(const char *diff_id, uint8_t ret[16])
 	ret[8] = (uint8_t)((ret[8] & 0x3f) | 0x80);
 }
 
+/*
+ * An archive that makes no sense may be the right bytes, or damaged ones: the rest of the
+ * blob tells, and the digest is the better reason.
+ */
+static int bake_blame(struct blob *verified, int rc, struct sm_err *e)
+{
+	struct sm_err why;
+	char skip[4096];
+	ssize_t n;
+
+	if (rc != -EBADMSG)
+		return rc;
+	do
+		n = blob_read(verified, skip, sizeof(skip), &why);
+	while (n > 0);
+	if (n == -EBADMSG && e)
+		*e = why;
+	return rc;
+}
+
 int bake_layer(struct blob *raw, const struct bake *b, int fd, struct sm_err *e)
 {
 	char what[DIGEST_SIZE + 8], diff_id[DIGEST_SIZE];
@@ -41,6 +61,7 @@ int bake_layer(struct blob *raw, const struct bake *b, int fd, struct sm_err *e)
 		return rc;
 	bake_uuid(b->diff_id, uuid);
 	rc = tar_to_erofs(in, fd, uuid, e);
+	rc = bake_blame(verified, rc, e);
 	if (rc)
 		return e && !strncmp(e->text, what, strlen(what)) ? rc : err_prefix(e, "%s", what);
 	blob_hash_final(in, diff_id);

@@ -512,6 +512,8 @@ static int erofs_write_meta(struct erofs_meta *m, const struct erofs_layout *l)
 	for (const struct tree_inode *i = l->first; i && !rc; i = i->next)
 		rc = erofs_write_inode(m, i);
 	if (!rc)
+		rc = erofs_meta_put(m, NULL, l->pos - m->pos);
+	if (!rc)
 		rc = erofs_meta_put(m, NULL, -m->pos & (EROFS_BLOCK - 1));
 	return rc ? rc : erofs_meta_flush(m);
 }
@@ -525,6 +527,8 @@ int erofs_finish(struct erofs *w, struct tree *t, const uint8_t uuid[16], struct
 
 	if (rc)
 		return rc;
+	/* Readers look for an xattr header behind the last inode too. */
+	l.pos += EROFS_XATTR_HEADER;
 	rc = erofs_data_reserve(w, l.pos, &meta, e);
 	if (rc)
 		return rc;

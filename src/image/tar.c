@@ -313,7 +313,7 @@ static int tar_run(struct tar *t, const uint8_t uuid[16], struct sm_err *e)
 	archive_read_support_format_tar(t->archive);
 	archive_read_support_format_empty(t->archive);
 	if (archive_read_open(t->archive, t, NULL, tar_read, NULL) != ARCHIVE_OK)
-		return tar_error(t, "", e);
+		return tar_error(t, "not a tar archive: ", e);
 	rc = tar_entries(t, e);
 	if (!rc)
 		rc = tar_drain(t, e);

@@ -351,30 +351,28 @@ static int tree_step(struct tree_walk *w, const char *name, size_t len, struct s
 	return tree_put_dir(w->t, &place, &w->at, e);
 }
 
-/* Drops "/", "." and resolves ".." lexically, in place; EPERM when it would leave the root. */
-static int tree_clean(char *path, struct sm_err *e)
+/* `path` without "/" at the ends, "//" and ".", ".." resolved as text; EPERM when it would leave the root. */
+static int tree_clean(const char *path, char ret[TREE_PATH_MAX], struct sm_err *e)
 {
-	char *out = path, *p = path;
+	size_t len, out = 0;
 
-	while (*p) {
-		size_t len = strcspn(p, "/");
-
-		if (len == 2 && p[0] == '.' && p[1] == '.') {
-			if (out == path)
+	for (; *path; path += len + !!path[len]) {
+		len = strcspn(path, "/");
+		if (len == 2 && path[0] == '.' && path[1] == '.') {
+			if (!out)
 				return err_set(e, EPERM, "the path leads out of the image");
 			do
 				out--;
-			while (out > path && out[-1] != '/');
-		} else if (len && !(len == 1 && p[0] == '.')) {
-			memmove(out, p, len);
+			while (out && ret[out - 1] != '/');
+		} else if (len && !(len == 1 && path[0] == '.')) {
+			if (out + len + 1 >= TREE_PATH_MAX)
+				return err_set(e, ENAMETOOLONG, "its path is too long");
+			memcpy(ret + out, path, len);
 			out += len;
-			*out++ = '/';
+			ret[out++] = '/';
 		}
-		p += len + !!p[len];
 	}
-	if (out > path)
-		out--;
-	*out = 0;
+	ret[out ? out - 1 : 0] = 0;
 	return 0;
 }
 
@@ -383,13 +381,9 @@ int tree_resolve(struct tree *t, const char *path, char scratch[TREE_PATH_MAX], 
 {
 	struct tree_walk w = { .t = t, .at = t->root, .scratch = scratch };
 	char clean[TREE_PATH_MAX];
-	size_t len = strlen(path);
-	int rc;
+	size_t len;
+	int rc = tree_clean(path, clean, e);
 
-	if (len >= sizeof(clean) - 1)
-		return err_set(e, ENAMETOOLONG, "its path is too long");
-	memcpy(clean, path, len + 1);
-	rc = tree_clean(clean, e);
 	if (rc)
 		return rc;
 	len = strlen(clean);

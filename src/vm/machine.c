@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "vm/machine.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 
-#include "arch/arm64/boot.h"
-#include "devices/pl011.h"
-#include "devices/pl031.h"
 #include "devices/virtio/balloon.h"
 #include "devices/virtio/blk.h"
 #include "devices/virtio/disk.h"
@@ -21,14 +18,16 @@
 #include "util/num.h"
 #include "vm/jail.h"
 #include "vm/plan.h"
+#include "vm/platform.h"
 #include "vm/vcpus.h"
 
-#define MACHINE_DEVICES_MAX (PLAN_SLOTS + 2)
+#define MACHINE_DEVICES_MAX (PLAN_SLOTS + 4) /* and the platform's own */
 
 struct machine {
 	struct gmem gm;
 	struct hv_vm *hv;
-	struct bus bus;
+	const struct platform *platform;
+	struct bus mmio, ports;
 	struct vcpus *vcpus;
 	struct loop *main_loop, *disk_loop;
 	pthread_t disk_thread;
@@ -49,37 +48,29 @@ static void machine_irq(void *opaque, uint32_t irq, bool level)
 	hv_irq_set(m->hv, irq, level);
 }
 
-static uint32_t machine_slot_irq(uint32_t slot)
+static void machine_keep(void *opaque, struct device *dev)
 {
-	return ARM64_VIRTIO_INTID(slot);
+	struct machine *m = opaque;
+
+	assert(m->nr_devices < MACHINE_DEVICES_MAX);
+	m->devices[m->nr_devices++] = dev;
+}
+
+static struct platform_env machine_env(struct machine *m)
+{
+	return (struct platform_env){
+		.gm = &m->gm,
+		.mmio = &m->mmio,
+		.ports = &m->ports,
+		.plan = m->plan,
+		.irq = { machine_irq, m, 0 },
+		.ev = &m->ev,
+		.keep = machine_keep,
+		.opaque = m,
+	};
 }
 
 /* ---- devices ---- */
-
-static int machine_add_device(struct machine *m, uint64_t base, uint64_t len, const struct bus_ops *ops,
-			      void *bus_dev, struct device *dev, struct sm_err *e)
-{
-	m->devices[m->nr_devices++] = dev;
-	return bus_add(&m->bus, base, len, ops, bus_dev, e);
-}
-
-static int machine_add_platform(struct machine *m, struct sm_err *e)
-{
-	const struct irq_line irq = { machine_irq, m, ARM64_PL011_INTID };
-	struct pl011 *uart;
-	struct pl031 *rtc;
-	int r = pl011_create(irq, m->ev.console, m->ev.opaque, &uart, e);
-
-	if (!r)
-		r = machine_add_device(m, ARM64_PL011_BASE, PL011_LEN, &pl011_bus_ops, uart,
-				       pl011_device(uart), e);
-	if (!r)
-		r = pl031_create(&rtc, e);
-	if (!r)
-		r = machine_add_device(m, ARM64_PL031_BASE, PL031_LEN, &pl031_bus_ops, rtc, pl031_device(rtc),
-				       e);
-	return r;
-}
 
 /* The disk behind blk device `index`; *ret NULL where there is no medium (yet). */
 static int machine_disk(struct vm_config *cfg, uint32_t index, struct disk **ret, struct sm_err *e)
@@ -178,7 +169,8 @@ static int machine_add_virtio(struct machine *m, struct vm_config *cfg, struct s
 		if (r < 0)
 			break;
 		m->virtio[i] = vd;
-		r = machine_add_device(m, m->plan[i].gpa, VIRTIO_MMIO_LEN, &virtio_bus_ops, vd, &vd->dev, e);
+		machine_keep(m, &vd->dev);
+		r = bus_add(&m->mmio, m->plan[i].gpa, VIRTIO_MMIO_LEN, &virtio_bus_ops, vd, e);
 	}
 	return r;
 }
@@ -203,8 +195,8 @@ static int machine_make_hv(struct machine *m, const struct vm_config *cfg, struc
 {
 	const struct hv_vm_config hc = {
 		.nr_vcpus = cfg->cpus,
-		.gicd_base = ARM64_GICD_BASE,
-		.gicr_base = ARM64_GICR_BASE,
+		.gicd_base = m->platform->gicd_base,
+		.gicr_base = m->platform->gicr_base,
 		.log = m->log,
 	};
 	int r = hv_vm_create(hv_backend_find(cfg->backend), &hc, &m->gm, &m->hv, e);
@@ -212,31 +204,37 @@ static int machine_make_hv(struct machine *m, const struct vm_config *cfg, struc
 	for (uint32_t i = 0; i < m->gm.nr_regions && !r; i++)
 		r = hv_mem_map(m->hv, &m->gm.regions[i], false, e);
 	if (!r)
-		r = vcpus_create(m->hv, cfg->cpus, &m->bus, m->ev.ended, m->ev.opaque, &m->vcpus, e);
+		r = vcpus_create(m->hv, cfg->cpus, &m->mmio, &m->ports, m->ev.ended, m->ev.opaque, &m->vcpus,
+				 e);
 	return r ? r : hv_vm_ready(m->hv, e);
 }
 
 static int machine_load_guest(struct machine *m, const struct vm_config *cfg, struct sm_err *e)
 {
-	struct arm64_virtio_slot slots[PLAN_SLOTS];
-	uint8_t seed[ARM64_SEED_LEN];
-	struct arm64_machine am = {
-		.nr_vcpus = cfg->cpus,
-		.ram_size = cfg->memory,
-		.cmdline = cfg->cmdline,
-		.slots = slots,
-		.seed = seed,
-	};
+	const struct platform_env env = machine_env(m);
 	struct hv_boot boot;
-	int r;
+	int r = m->platform->load_guest(&env, cfg, &boot, e);
 
-	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
-		return err_errno(e, errno, "random seed");
-	for (uint32_t i = 0; i < PLAN_SLOTS; i++)
-		if (m->plan[i].present)
-			slots[am.nr_slots++] = (struct arm64_virtio_slot){ m->plan[i].gpa, m->plan[i].irq };
-	r = arm64_boot_load(&m->gm, cfg->kernel_fd, cfg->initrd_fd, &am, &boot, e);
 	return r ? r : hv_vcpu_boot(vcpus_get(m->vcpus, 0), &boot, e);
+}
+
+/* The steps of machine_create, each on what the ones before made. */
+static int machine_build(struct machine *m, struct vm_config *cfg, struct sm_err *e)
+{
+	const struct platform_env env = machine_env(m);
+	int r = m->platform->add_memory(&m->gm, cfg->memory, e);
+
+	if (!r)
+		r = machine_make_hv(m, cfg, e);
+	if (!r)
+		r = loop_create(&m->disk_loop, e);
+	if (!r)
+		r = m->platform->add_devices(&env, e);
+	if (!r)
+		r = machine_add_virtio(m, cfg, e);
+	if (!r)
+		r = machine_add_doorbells(m, e);
+	return r ? r : machine_load_guest(m, cfg, e);
 }
 
 int machine_create(struct vm_config *cfg, struct loop *main_loop, const struct machine_events *ev,
@@ -251,21 +249,11 @@ int machine_create(struct vm_config *cfg, struct loop *main_loop, const struct m
 	m->ev = *ev;
 	m->log = log;
 	m->nr_vcpus = cfg->cpus;
+	m->platform = platform_find(hv_backend_find(cfg->backend)->arch);
+	assert(m->platform);
 	gmem_init(&m->gm);
-	plan_make(ARM64_VIRTIO_BASE, ARM64_VIRTIO_STRIDE, machine_slot_irq, m->plan);
-	r = gmem_add_anon(&m->gm, ARM64_RAM_BASE, cfg->memory, e);
-	if (!r)
-		r = machine_make_hv(m, cfg, e);
-	if (!r)
-		r = loop_create(&m->disk_loop, e);
-	if (!r)
-		r = machine_add_platform(m, e);
-	if (!r)
-		r = machine_add_virtio(m, cfg, e);
-	if (!r)
-		r = machine_add_doorbells(m, e);
-	if (!r)
-		r = machine_load_guest(m, cfg, e);
+	plan_make(m->platform->virtio_base, m->platform->virtio_stride, m->platform->slot_irq, m->plan);
+	r = machine_build(m, cfg, e);
 	if (r < 0) {
 		machine_destroy(m);
 		return r;

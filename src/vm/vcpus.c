@@ -19,7 +19,7 @@ struct vcpu {
 
 struct vcpus {
 	struct hv_vm *vm;
-	const struct bus *bus;
+	const struct bus *mmio, *ports;
 	vcpus_end_fn *end;
 	void *opaque;
 	uint32_t nr;
@@ -35,15 +35,16 @@ struct vcpus {
 	struct vcpu vcpu[HV_VCPUS_MAX];
 };
 
-int vcpus_create(struct hv_vm *vm, uint32_t nr, const struct bus *bus, vcpus_end_fn *end, void *opaque,
-		 struct vcpus **ret, struct sm_err *e)
+int vcpus_create(struct hv_vm *vm, uint32_t nr, const struct bus *mmio, const struct bus *ports,
+		 vcpus_end_fn *end, void *opaque, struct vcpus **ret, struct sm_err *e)
 {
 	struct vcpus *v = calloc(1, sizeof(*v));
 
 	if (!v)
 		return err_errno(e, ENOMEM, "vCPUs");
 	v->vm = vm;
-	v->bus = bus;
+	v->mmio = mmio;
+	v->ports = ports;
 	v->end = end;
 	v->opaque = opaque;
 	pthread_mutex_init(&v->lock, NULL);
@@ -86,12 +87,12 @@ static void vcpus_end(struct vcpus *v, enum hv_exit_reason reason, const char *t
 		v->end(v->opaque, reason, text);
 }
 
-static void vcpu_mmio(struct vcpu *c, struct hv_exit *x)
+static void vcpu_access(const struct bus *bus, struct hv_exit *x)
 {
 	if (x->is_write)
-		bus_write(c->all->bus, x->addr, x->len, x->data);
+		bus_write(bus, x->addr, x->len, x->data);
 	else
-		bus_read(c->all->bus, x->addr, x->len, &x->data);
+		bus_read(bus, x->addr, x->len, &x->data);
 }
 
 /* False: this vCPU runs no more. */
@@ -106,13 +107,13 @@ static bool vcpu_turn(struct vcpu *c, struct hv_exit *x)
 	__atomic_store_n(&c->exits, c->exits + 1, __ATOMIC_RELAXED);
 	switch (x->reason) {
 	case HV_EXIT_MMIO:
-		vcpu_mmio(c, x);
+		vcpu_access(c->all->mmio, x);
+		return true;
+	case HV_EXIT_PIO:
+		vcpu_access(c->all->ports, x);
 		return true;
 	case HV_EXIT_KICKED:
 	case HV_EXIT_OFF:
-		return true;
-	case HV_EXIT_PIO:
-		x->data = UINT64_MAX; /* no ports on this machine */
 		return true;
 	case HV_EXIT_SHUTDOWN:
 	case HV_EXIT_RESET:

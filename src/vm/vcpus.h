@@ -11,9 +11,9 @@ struct vcpus;
 /* How the guest's life ended, told once, on a vCPU's thread. `text` is for `fault` only. */
 typedef void vcpus_end_fn(void *opaque, enum hv_exit_reason reason, const char *text);
 
-/* Creates the vCPUs of `vm` (not their threads). `bus` and `vm` outlive them. */
-int vcpus_create(struct hv_vm *vm, uint32_t nr, const struct bus *bus, vcpus_end_fn *end, void *opaque,
-		 struct vcpus **ret, struct sm_err *e);
+/* Creates the vCPUs of `vm` (not their threads). `vm` and the buses outlive them. */
+int vcpus_create(struct hv_vm *vm, uint32_t nr, const struct bus *mmio, const struct bus *ports,
+		 vcpus_end_fn *end, void *opaque, struct vcpus **ret, struct sm_err *e);
 /* Stops the threads first. NULL is accepted. */
 void vcpus_destroy(struct vcpus *v);
 struct hv_vcpu *vcpus_get(struct vcpus *v, uint32_t index);

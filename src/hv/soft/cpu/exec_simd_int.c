@@ -80,19 +80,28 @@ STAMP_U3(V3_ONE, urhadd, ((uint64_t)x + y + 1) >> 1)
 STAMP_S3(V3_ONE, shsub, ((int64_t)x - y) >> 1)
 STAMP_U3(V3_ONE, uhsub, ((uint64_t)x - y) >> 1)
 
-/* Pairs of neighbours, Rn's first. */
+/* Pairs of neighbours, Rn's first. The number of pairs is a constant for the compiler. */
+#define PAIR_LOOP(T, m, bound, expr)                                                                         \
+	do {                                                                                                 \
+		const unsigned half = (bound);                                                               \
+		for (unsigned i = 0; i < half; i++) {                                                        \
+			const T x = vn.m[2 * i], y = vn.m[2 * i + 1];                                        \
+			r.m[i] = (T)(expr);                                                                  \
+		}                                                                                            \
+		for (unsigned i = 0; i < half; i++) {                                                        \
+			const T x = vm.m[2 * i], y = vm.m[2 * i + 1];                                        \
+			r.m[half + i] = (T)(expr);                                                           \
+		}                                                                                            \
+	} while (0)
 #define PAIR_ONE(name, T, m, expr)                                                                           \
 	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
 	{                                                                                                    \
 		const union vreg vn = c->v[op->rn], vm = c->v[op->rm];                                       \
-		const unsigned half = op->aux / sizeof(T) / 2;                                               \
 		union vreg r = { .q = 0 };                                                                   \
-		for (unsigned i = 0; i < half; i++) {                                                        \
-			T x = vn.m[2 * i], y = vn.m[2 * i + 1];                                              \
-			r.m[i] = (T)(expr);                                                                  \
-			x = vm.m[2 * i], y = vm.m[2 * i + 1];                                                \
-			r.m[half + i] = (T)(expr);                                                           \
-		}                                                                                            \
+		if (op->aux == 16)                                                                           \
+			PAIR_LOOP(T, m, 8 / sizeof(T), expr);                                                \
+		else                                                                                         \
+			PAIR_LOOP(T, m, 4 / sizeof(T), expr);                                                \
 		c->v[op->rd] = r;                                                                            \
 		OP_NEXT(c, op);                                                                              \
 	}

@@ -49,17 +49,24 @@ COPY_ONE(smov_x, uint64_t, sh, c->x[op->rd], c->v[op->rn].sh[op->imm])
 COPY_ONE(smov_x, uint64_t, ss, c->x[op->rd], c->v[op->rn].ss[op->imm])
 TABLE3(smov_x, sb, sh, ss)
 
-/* lo and hi are lane i of the result's first and second half, or its even and odd lane. */
-#define PERMUTE_ONE(name, T, m, even, odd, value_even, value_odd)                                            \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
-	{                                                                                                    \
-		const union vreg x = c->v[op->rn], y = c->v[op->rm];                                         \
-		const unsigned half = op->aux / sizeof(T) / 2;                                               \
-		union vreg r = { .q = 0 };                                                                   \
+/* Step i fills two lanes; the number of steps, `half`, is a constant for the compiler. */
+#define PERMUTE_LOOP(m, bound, even, odd, value_even, value_odd)                                             \
+	do {                                                                                                 \
+		const unsigned half = (bound);                                                               \
 		for (unsigned i = 0; i < half; i++) {                                                        \
 			r.m[even] = value_even;                                                              \
 			r.m[odd] = value_odd;                                                                \
 		}                                                                                            \
+	} while (0)
+#define PERMUTE_ONE(name, T, m, even, odd, value_even, value_odd)                                            \
+	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	{                                                                                                    \
+		const union vreg x = c->v[op->rn], y = c->v[op->rm];                                         \
+		union vreg r = { .q = 0 };                                                                   \
+		if (op->aux == 16)                                                                           \
+			PERMUTE_LOOP(m, 8 / sizeof(T), even, odd, value_even, value_odd);                    \
+		else                                                                                         \
+			PERMUTE_LOOP(m, 4 / sizeof(T), even, odd, value_even, value_odd);                    \
 		c->v[op->rd] = r;                                                                            \
 		OP_NEXT(c, op);                                                                              \
 	}

@@ -2,6 +2,8 @@
 /* LD1-LD4, ST1-ST4: whole registers, single elements, load and replicate. */
 #include "hv/soft/cpu/vmem.h"
 
+#include <string.h>
+
 static inline void write_back(struct cpu *c, const struct op *op)
 {
 	c->x[op->rn] += op->rm == X_ZERO ? op->imm : c->x[op->rm];
@@ -55,63 +57,129 @@ static inline void lane_set(union vreg *v, uint32_t size, uint32_t i, uint64_t x
 	}
 }
 
-/*
- * Memory holds, 8 bytes at a time, groups of `interleave` elements, one for each of that many
- * registers; with interleave 1 the registers follow one another. Copies element k of the
- * stream between `mem` and the registers.
- */
-static void interleave_copy(struct cpu *c, const struct op *op, union vreg mem[4], bool load)
+/* In memory element i of register r is number i * ways + r. */
+#define INTERLEAVE_FNS(T, m)                                                                                 \
+	static void take_apart_##m(struct cpu *c, const struct op *op, const uint8_t *mem)                   \
+	{                                                                                                    \
+		const uint32_t ways = VSTRUCT_REGS(op->aux), lanes = (8u << VSTRUCT_Q(op->aux)) / sizeof(T); \
+		for (uint32_t r = 0; r < ways; r++) {                                                        \
+			union vreg *v = &c->v[(op->rd + r) & 31];                                            \
+			for (uint32_t i = 0; i < lanes; i++)                                                 \
+				memcpy(&v->m[i], mem + (i * ways + r) * sizeof(T), sizeof(T));               \
+		}                                                                                            \
+	}                                                                                                    \
+	static void put_together_##m(const struct cpu *c, const struct op *op, uint8_t *mem)                 \
+	{                                                                                                    \
+		const uint32_t ways = VSTRUCT_REGS(op->aux), lanes = (8u << VSTRUCT_Q(op->aux)) / sizeof(T); \
+		for (uint32_t r = 0; r < ways; r++) {                                                        \
+			const union vreg *v = &c->v[(op->rd + r) & 31];                                      \
+			for (uint32_t i = 0; i < lanes; i++)                                                 \
+				memcpy(mem + (i * ways + r) * sizeof(T), &v->m[i], sizeof(T));               \
+		}                                                                                            \
+	}
+
+INTERLEAVE_FNS(uint8_t, b)
+INTERLEAVE_FNS(uint16_t, h)
+INTERLEAVE_FNS(uint32_t, s)
+INTERLEAVE_FNS(uint64_t, d)
+
+static void take_apart(struct cpu *c, const struct op *op, const uint8_t *mem)
 {
-	uint32_t aux = op->aux, size = VSTRUCT_SIZE(aux), nr = VSTRUCT_REGS(aux);
-	uint32_t ways = VSTRUCT_INTERLEAVE(aux), lanes = (VSTRUCT_Q(aux) ? 16u : 8u) >> size;
-	uint32_t per_word = 16u >> size, k = 0;
-
-	for (uint32_t first = 0; first < nr; first += ways) {
-		for (uint32_t i = 0; i < lanes; i++) {
-			for (uint32_t r = 0; r < ways; r++, k++) {
-				union vreg *v = &c->v[(op->rd + first + r) & 31], *m = &mem[k / per_word];
-
-				if (load)
-					lane_set(v, size, i, lane_get(m, size, k % per_word));
-				else
-					lane_set(m, size, k % per_word, lane_get(v, size, i));
-			}
-		}
+	switch (VSTRUCT_SIZE(op->aux)) {
+	case 0:
+		take_apart_b(c, op, mem);
+		break;
+	case 1:
+		take_apart_h(c, op, mem);
+		break;
+	case 2:
+		take_apart_s(c, op, mem);
+		break;
+	default:
+		take_apart_d(c, op, mem);
+		break;
 	}
 }
 
-static uint32_t struct_words(uint32_t aux)
+static void put_together(const struct cpu *c, const struct op *op, uint8_t *mem)
 {
-	return VSTRUCT_REGS(aux) << VSTRUCT_Q(aux);
+	switch (VSTRUCT_SIZE(op->aux)) {
+	case 0:
+		put_together_b(c, op, mem);
+		break;
+	case 1:
+		put_together_h(c, op, mem);
+		break;
+	case 2:
+		put_together_s(c, op, mem);
+		break;
+	default:
+		put_together_d(c, op, mem);
+		break;
+	}
 }
 
+#define STRUCT_MAX 64
+
+static bool load_words(struct cpu *c, const struct op *op, uint64_t mem[STRUCT_MAX / 8])
+{
+	uint32_t nr = VSTRUCT_REGS(op->aux) << VSTRUCT_Q(op->aux);
+
+	for (uint32_t i = 0; i < nr; i++)
+		if (!cpu_load64(c, op, c->x[op->rn] + i * 8, &mem[i]))
+			return false;
+	return true;
+}
+
+static bool store_words(struct cpu *c, const struct op *op, const uint64_t mem[STRUCT_MAX / 8])
+{
+	uint32_t nr = VSTRUCT_REGS(op->aux) << VSTRUCT_Q(op->aux);
+
+	if (!cpu_probe_store(c, op, c->x[op->rn], nr * 8))
+		return false;
+	for (uint32_t i = 0; i < nr; i++)
+		if (!cpu_store64(c, op, c->x[op->rn] + i * 8, mem[i]))
+			return false;
+	return true;
+}
+
+/* All registers change only when the last load has succeeded. */
 static __attribute__((noinline)) bool struct_load(struct cpu *c, const struct op *op)
 {
-	uint32_t nr = VSTRUCT_REGS(op->aux);
-	union vreg mem[4];
+	uint32_t nr = VSTRUCT_REGS(op->aux), q = VSTRUCT_Q(op->aux);
+	uint64_t mem[STRUCT_MAX / 8];
 
-	for (uint32_t i = 0; i < struct_words(op->aux); i++)
-		if (!cpu_load64(c, op, c->x[op->rn] + i * 8, &mem[i / 2].d[i & 1]))
-			return false;
-	interleave_copy(c, op, mem, true);
-	if (!VSTRUCT_Q(op->aux))
-		for (uint32_t r = 0; r < nr; r++)
-			c->v[(op->rd + r) & 31].d[1] = 0;
+	if (!load_words(c, op, mem))
+		return false;
+	if (VSTRUCT_INTERLEAVE(op->aux) > 1)
+		take_apart(c, op, (const uint8_t *)mem);
+	for (uint32_t r = 0; r < nr; r++) {
+		union vreg *v = &c->v[(op->rd + r) & 31];
+
+		if (VSTRUCT_INTERLEAVE(op->aux) == 1) {
+			v->d[0] = mem[r << q];
+			v->d[1] = mem[(r << q) + q];
+		}
+		if (!q)
+			v->d[1] = 0;
+	}
 	write_back(c, op);
 	return true;
 }
 
 static __attribute__((noinline)) bool struct_store(struct cpu *c, const struct op *op)
 {
-	uint32_t words = struct_words(op->aux);
-	union vreg mem[4];
+	uint32_t nr = VSTRUCT_REGS(op->aux), q = VSTRUCT_Q(op->aux);
+	uint64_t mem[STRUCT_MAX / 8];
 
-	if (!cpu_probe_store(c, op, c->x[op->rn], words * 8))
+	if (VSTRUCT_INTERLEAVE(op->aux) > 1) {
+		put_together(c, op, (uint8_t *)mem);
+	} else {
+		for (uint32_t i = 0; i < nr << q; i++)
+			mem[i] = c->v[(op->rd + (i >> q)) & 31].d[i & q];
+	}
+	if (!store_words(c, op, mem))
 		return false;
-	interleave_copy(c, op, mem, false);
-	for (uint32_t i = 0; i < words; i++)
-		if (!cpu_store64(c, op, c->x[op->rn] + i * 8, mem[i / 2].d[i & 1]))
-			return false;
 	write_back(c, op);
 	return true;
 }

@@ -77,21 +77,28 @@ static inline enum fp_round fp_rmode(const struct cpu *c)
 	return (enum fp_round)(c->fp.fpcr >> 22 & 3);
 }
 
-/* 32 and 64 bits: each pair has one meaning. Names without host arithmetic end in _soft. */
+/*
+ * 32 and 64 bits: each pair has one meaning. Names in _soft never use the host's arithmetic;
+ * _rest (fp_host.c) is what the inline functions below leave over.
+ */
 #define FP_DECLARE(bits)                                                                                     \
 	uint##bits##_t fp##bits##_add_soft(struct cpu *c, uint##bits##_t a, uint##bits##_t b);               \
+	uint##bits##_t fp##bits##_add_rest(struct cpu *c, uint##bits##_t a, uint##bits##_t b);               \
 	uint##bits##_t fp##bits##_sub_soft(struct cpu *c, uint##bits##_t a, uint##bits##_t b);               \
+	uint##bits##_t fp##bits##_sub_rest(struct cpu *c, uint##bits##_t a, uint##bits##_t b);               \
 	uint##bits##_t fp##bits##_mul_soft(struct cpu *c, uint##bits##_t a, uint##bits##_t b);               \
+	uint##bits##_t fp##bits##_mul_rest(struct cpu *c, uint##bits##_t a, uint##bits##_t b);               \
 	uint##bits##_t fp##bits##_div_soft(struct cpu *c, uint##bits##_t a, uint##bits##_t b);               \
+	uint##bits##_t fp##bits##_div_rest(struct cpu *c, uint##bits##_t a, uint##bits##_t b);               \
 	uint##bits##_t fp##bits##_sqrt_soft(struct cpu *c, uint##bits##_t a);                                \
 	/* addend + a * b, rounded once */                                                                   \
 	uint##bits##_t fp##bits##_fma_soft(struct cpu *c, uint##bits##_t addend, uint##bits##_t a,           \
 					   uint##bits##_t b);                                                \
 	uint##bits##_t fp##bits##_mulx(struct cpu *c, uint##bits##_t a, uint##bits##_t b);                   \
-	uint##bits##_t fp##bits##_max(struct cpu *c, uint##bits##_t a, uint##bits##_t b);                    \
-	uint##bits##_t fp##bits##_min(struct cpu *c, uint##bits##_t a, uint##bits##_t b);                    \
-	uint##bits##_t fp##bits##_maxnm(struct cpu *c, uint##bits##_t a, uint##bits##_t b);                  \
-	uint##bits##_t fp##bits##_minnm(struct cpu *c, uint##bits##_t a, uint##bits##_t b);                  \
+	uint##bits##_t fp##bits##_max_soft(struct cpu *c, uint##bits##_t a, uint##bits##_t b);               \
+	uint##bits##_t fp##bits##_min_soft(struct cpu *c, uint##bits##_t a, uint##bits##_t b);               \
+	uint##bits##_t fp##bits##_maxnm_soft(struct cpu *c, uint##bits##_t a, uint##bits##_t b);             \
+	uint##bits##_t fp##bits##_minnm_soft(struct cpu *c, uint##bits##_t a, uint##bits##_t b);             \
 	uint##bits##_t fp##bits##_recps(struct cpu *c, uint##bits##_t a, uint##bits##_t b);                  \
 	uint##bits##_t fp##bits##_rsqrts(struct cpu *c, uint##bits##_t a, uint##bits##_t b);                 \
 	uint##bits##_t fp##bits##_recpe(struct cpu *c, uint##bits##_t a);                                    \
@@ -166,7 +173,7 @@ static inline bool fp64_harmless(double r)
 			if (fp##bits##_harmless(r.f) || (r.f == 0 && (zero_exact)))                          \
 				return r.u;                                                                  \
 		}                                                                                            \
-		return fp##bits##_##name##_soft(c, a, b);                                                    \
+		return fp##bits##_##name##_rest(c, a, b);                                                    \
 	}
 
 FP_HOST_OP(32, add, x.f + y.f, true)
@@ -184,6 +191,26 @@ uint32_t fp32_fma(struct cpu *c, uint32_t addend, uint32_t a, uint32_t b);
 uint64_t fp64_fma(struct cpu *c, uint64_t addend, uint64_t a, uint64_t b);
 uint32_t fp32_sqrt(struct cpu *c, uint32_t a);
 uint64_t fp64_sqrt(struct cpu *c, uint64_t a);
+
+/* Numbers that differ need no flag. */
+#define FP_PICK(bits, name, op)                                                                              \
+	static inline uint##bits##_t fp##bits##_##name(struct cpu *c, uint##bits##_t a, uint##bits##_t b)    \
+	{                                                                                                    \
+		const union fp_bits##bits x = { .u = a }, y = { .u = b };                                    \
+		if (__builtin_expect(!(c->fp.fpcr & FPCR_FZ) && __builtin_islessgreater(x.f, y.f), 1))       \
+			return x.f op y.f ? a : b;                                                           \
+		return fp##bits##_##name##_soft(c, a, b);                                                    \
+	}
+
+FP_PICK(32, max, >)
+FP_PICK(64, max, >)
+FP_PICK(32, min, <)
+FP_PICK(64, min, <)
+FP_PICK(32, maxnm, >)
+FP_PICK(64, maxnm, >)
+FP_PICK(32, minnm, <)
+FP_PICK(64, minnm, <)
+#undef FP_PICK
 
 #define FP_N (1u << 31)
 #define FP_Z (1u << 30)

@@ -23,6 +23,64 @@ static bool round_to_integer(const struct fp_num *n, uint32_t fbits, enum fp_rou
 	return rest != 0;
 }
 
+/*
+ * The same for common operands with the host's conversion: |x| < 2^62, and the caller has seen
+ * that nothing is flushed. x - t is exact.
+ */
+static inline bool host_round(double x, enum fp_round rm, int64_t *ret)
+{
+	int64_t t = (int64_t)x;
+	double rest = x - (double)t, size = __builtin_fabs(rest);
+	bool away = false;
+
+	switch (rm) {
+	case FP_NEAREST:
+		away = size > 0.5 || (size == 0.5 && (t & 1));
+		break;
+	case FP_PLUS_INF:
+		away = rest > 0;
+		break;
+	case FP_MINUS_INF:
+		away = rest < 0;
+		break;
+	case FP_TIE_AWAY:
+		away = size >= 0.5;
+		break;
+	case FP_ZERO:
+	case FP_ODD:
+		break;
+	}
+	*ret = away ? t + (rest < 0 ? -1 : 1) : t;
+	return rest != 0;
+}
+
+static inline bool host_can_round(const struct cpu *c, double x)
+{
+	return __builtin_fabs(x) < 0x1p62 && !(c->fp.fpcr & FPCR_FZ);
+}
+
+/* False: out of range. */
+static inline bool host_to_int(struct cpu *c, double x, uint32_t width, bool is_signed, enum fp_round rm,
+			       uint64_t *ret)
+{
+	bool fits, inexact;
+	int64_t t;
+
+	if (!host_can_round(c, x))
+		return false;
+	inexact = host_round(x, rm, &t);
+	if (is_signed)
+		fits = width == 64 || t == (int32_t)t;
+	else
+		fits = t >= 0 && (width == 64 || t <= (int64_t)UINT32_MAX);
+	if (!fits)
+		return false;
+	if (inexact)
+		fp_raise(c, FPSR_IXC);
+	*ret = width == 64 ? (uint64_t)t : (uint32_t)t;
+	return true;
+}
+
 static uint64_t saturated(bool sign, uint32_t width, bool is_signed)
 {
 	if (is_signed)
@@ -157,20 +215,39 @@ uint32_t fp_64_to_32(struct cpu *c, uint64_t a, enum fp_round rm)
 	return (uint32_t)convert(c, &fp_single, &fp_double, a, rm);
 }
 
-#define FP_DEFINE(bits, fmt)                                                                                 \
+/* Integers up to exact_max are exact in the format in every mode. */
+#define FP_DEFINE(bits, fmt, host_float, exact_max)                                                          \
 	uint##bits##_t fp##bits##_round_int(struct cpu *c, uint##bits##_t a, enum fp_round rm, bool exact)   \
 	{                                                                                                    \
+		const union fp_bits##bits x = { .u = a };                                                    \
+		const uint##bits##_t sign = (uint##bits##_t)1 << (bits - 1);                                 \
+		if (host_can_round(c, x.f)) {                                                                \
+			union fp_bits##bits r;                                                               \
+			int64_t t;                                                                           \
+			if (host_round(x.f, rm, &t) && exact)                                                \
+				fp_raise(c, FPSR_IXC);                                                       \
+			r.f = (host_float)t;                                                                 \
+			return r.u | (a & sign);                                                             \
+		}                                                                                            \
 		return (uint##bits##_t)round_int_generic(c, &fmt, a, rm, exact);                             \
 	}                                                                                                    \
 	uint64_t fp##bits##_to_int(struct cpu *c, uint##bits##_t a, uint32_t width, bool is_signed,          \
 				   uint32_t fbits, enum fp_round rm)                                         \
 	{                                                                                                    \
+		const union fp_bits##bits x = { .u = a };                                                    \
+		uint64_t ret;                                                                                \
+		if (!fbits && host_to_int(c, x.f, width, is_signed, rm, &ret))                               \
+			return ret;                                                                          \
 		return to_int_generic(c, &fmt, a, width, is_signed, fbits, rm);                              \
 	}                                                                                                    \
 	uint##bits##_t fp##bits##_from_int(struct cpu *c, uint64_t v, bool is_signed, uint32_t fbits)        \
 	{                                                                                                    \
+		const int64_t i = (int64_t)v;                                                                \
+		if (!fbits && (is_signed || i >= 0) &&                                                       \
+		    ((i <= (exact_max) && i >= -(exact_max)) || fp_host_ok(c)))                              \
+			return (union fp_bits##bits){ .f = (host_float)i }.u;                                \
 		return (uint##bits##_t)from_int_generic(c, &fmt, v, is_signed, fbits);                       \
 	}
 
-FP_DEFINE(32, fp_single)
-FP_DEFINE(64, fp_double)
+FP_DEFINE(32, fp_single, float, 1ll << 24)
+FP_DEFINE(64, fp_double, double, 1ll << 53)

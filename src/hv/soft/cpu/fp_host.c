@@ -176,3 +176,50 @@ void fp_leave(struct cpu *c)
 
 FP_HOST_FUSED(32, f)
 FP_HOST_FUSED(64, )
+
+/*
+ * While FPSR.IXC is clear the host may still compute what is exact (programs that count in
+ * doubles, for one). A sum's rounding error is itself a number (Knuth's TwoSum); a product is
+ * exact when the significant bits of its factors fit in the format together, and a quotient when
+ * such a product gives the dividend back.
+ */
+static inline uint32_t significant_bits64(uint64_t v)
+{
+	return 53 - (uint32_t)__builtin_ctzll(v | 1ull << 52);
+}
+
+static inline uint32_t significant_bits32(uint32_t v)
+{
+	return 24 - (uint32_t)__builtin_ctz(v | 1u << 23);
+}
+
+/* A sum of zero always is; a product of zero may have underflowed. */
+#define SUM_IS_EXACT(bits, x, y, r)                                                                          \
+	((fp##bits##_harmless(r) || (r) == 0) && ((x) - ((r) - ((r) - (x)))) + ((y) - ((r) - (x))) == 0)
+#define PRODUCT_IS_EXACT(bits, x, y)                                                                         \
+	(significant_bits##bits((x).u) + significant_bits##bits((y).u) <= (bits == 64 ? 53 : 24))
+
+#define FP_REST(bits, name, expr, exact)                                                                     \
+	uint##bits##_t fp##bits##_##name##_rest(struct cpu *c, uint##bits##_t a, uint##bits##_t b)           \
+	{                                                                                                    \
+		const union fp_bits##bits x = { .u = a }, y = { .u = b };                                    \
+		if (!(c->fp.fpcr & (FPCR_FZ | FPCR_RMODE)) && !(c->fp.fpsr & FPSR_IXC)) {                    \
+			const union fp_bits##bits r = { .f = (expr) };                                       \
+			if (exact)                                                                           \
+				return r.u;                                                                  \
+		}                                                                                            \
+		return fp##bits##_##name##_soft(c, a, b);                                                    \
+	}
+
+#define SUM_REST(bits)                                                                                       \
+	FP_REST(bits, add, x.f + y.f, SUM_IS_EXACT(bits, x.f, y.f, r.f))                                     \
+	FP_REST(bits, sub, x.f - y.f, SUM_IS_EXACT(bits, x.f, -y.f, r.f))
+#define PRODUCT_REST(bits)                                                                                   \
+	FP_REST(bits, mul, x.f *y.f, fp##bits##_harmless(r.f) && PRODUCT_IS_EXACT(bits, x, y))               \
+	FP_REST(bits, div, x.f / y.f,                                                                        \
+		fp##bits##_harmless(r.f) && PRODUCT_IS_EXACT(bits, r, y) && r.f * y.f == x.f)
+
+SUM_REST(32)
+SUM_REST(64)
+PRODUCT_REST(32)
+PRODUCT_REST(64)

@@ -421,19 +421,19 @@ static uint64_t max_generic(struct cpu *c, const struct fp_format *f, uint64_t a
 	{                                                                                                    \
 		return (uint##bits##_t)step_generic(c, &fmt, a, b, true);                                    \
 	}                                                                                                    \
-	uint##bits##_t fp##bits##_max(struct cpu *c, uint##bits##_t a, uint##bits##_t b)                     \
+	uint##bits##_t fp##bits##_max_soft(struct cpu *c, uint##bits##_t a, uint##bits##_t b)                \
 	{                                                                                                    \
 		return (uint##bits##_t)max_generic(c, &fmt, a, b, false, false);                             \
 	}                                                                                                    \
-	uint##bits##_t fp##bits##_min(struct cpu *c, uint##bits##_t a, uint##bits##_t b)                     \
+	uint##bits##_t fp##bits##_min_soft(struct cpu *c, uint##bits##_t a, uint##bits##_t b)                \
 	{                                                                                                    \
 		return (uint##bits##_t)max_generic(c, &fmt, a, b, true, false);                              \
 	}                                                                                                    \
-	uint##bits##_t fp##bits##_maxnm(struct cpu *c, uint##bits##_t a, uint##bits##_t b)                   \
+	uint##bits##_t fp##bits##_maxnm_soft(struct cpu *c, uint##bits##_t a, uint##bits##_t b)              \
 	{                                                                                                    \
 		return (uint##bits##_t)max_generic(c, &fmt, a, b, false, true);                              \
 	}                                                                                                    \
-	uint##bits##_t fp##bits##_minnm(struct cpu *c, uint##bits##_t a, uint##bits##_t b)                   \
+	uint##bits##_t fp##bits##_minnm_soft(struct cpu *c, uint##bits##_t a, uint##bits##_t b)              \
 	{                                                                                                    \
 		return (uint##bits##_t)max_generic(c, &fmt, a, b, true, true);                               \
 	}                                                                                                    \

@@ -2,17 +2,31 @@
 /* Branches and barriers. */
 #include "hv/soft/cpu/exec_int.h"
 
+/* Of the instruction behind a branch, the last one of its block. */
+static inline uint64_t next_pc(const struct cpu *c)
+{
+	return c->block_va + (uint64_t)c->block->nr_ops * 4;
+}
+
+/* Chains stay within the page; what leaves it goes through the jump cache. */
+static inline const struct op *branch_to(struct cpu *c, const struct op *op, uint64_t va, int slot)
+{
+	if (!c->block->succ[slot] && ((va ^ c->block_va) & TLB_PAGE_MASK))
+		return cpu_goto_indirect(c, op, va);
+	return cpu_goto(c, op, va, slot);
+}
+
 const struct op *branch_b(struct cpu *c, const struct op *op)
 {
-	return cpu_goto(c, op, cpu_pc(c, op) + op->imm, 0);
+	return branch_to(c, op, next_pc(c) - 4 + op->imm, 0);
 }
 
 const struct op *branch_bl(struct cpu *c, const struct op *op)
 {
-	uint64_t pc = cpu_pc(c, op);
+	uint64_t next = next_pc(c);
 
-	c->x[30] = pc + 4;
-	return cpu_goto(c, op, pc + op->imm, 0);
+	c->x[30] = next;
+	return branch_to(c, op, next - 4 + op->imm, 0);
 }
 
 const struct op *branch_br(struct cpu *c, const struct op *op)
@@ -24,17 +38,17 @@ const struct op *branch_blr(struct cpu *c, const struct op *op)
 {
 	uint64_t target = c->x[op->rn];
 
-	c->x[30] = cpu_pc(c, op) + 4;
+	c->x[30] = next_pc(c);
 	return cpu_goto_indirect(c, op, target);
 }
 
 #define BRANCH_IF(name, condition)                                                                           \
 	const struct op *name(struct cpu *c, const struct op *op)                                            \
 	{                                                                                                    \
-		uint64_t pc = cpu_pc(c, op);                                                                 \
+		uint64_t next = next_pc(c);                                                                  \
 		if (condition)                                                                               \
-			return cpu_goto(c, op, pc + op->imm, 0);                                             \
-		return cpu_goto(c, op, pc + 4, 1);                                                           \
+			return branch_to(c, op, next - 4 + op->imm, 0);                                      \
+		return branch_to(c, op, next, 1);                                                            \
 	}
 
 /* The truth tables are a64_cond_mask's. */

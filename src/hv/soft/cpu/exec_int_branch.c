@@ -8,11 +8,20 @@ static inline uint64_t next_pc(const struct cpu *c)
 	return c->block_va + (uint64_t)c->block->nr_ops * 4;
 }
 
-/* Chains stay within the page; what leaves it goes through the jump cache. */
-static inline const struct op *branch_to(struct cpu *c, const struct op *op, uint64_t va, int slot)
+/* Not chained (yet). Chains stay within the page; what leaves it goes through the jump cache. */
+EXEC_SLOW static const struct op *branch_unchained(struct cpu *c, const struct op *op, uint64_t va, int slot)
 {
-	if (!c->block->succ[slot] && ((va ^ c->block_va) & TLB_PAGE_MASK))
+	if ((va ^ c->block_va) & TLB_PAGE_MASK)
 		return cpu_goto_indirect(c, op, va);
+	return cpu_goto_slow(c, op, va, slot);
+}
+
+/* Always inline: one indirect jump per guest branch predicts better than a shared one. */
+static inline __attribute__((always_inline)) const struct op *branch_to(struct cpu *c, const struct op *op,
+									uint64_t va, int slot)
+{
+	if (!c->block->succ[slot])
+		return branch_unchained(c, op, va, slot);
 	return cpu_goto(c, op, va, slot);
 }
 

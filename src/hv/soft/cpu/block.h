@@ -38,6 +38,12 @@ static inline bool cpu_must_leave(const struct cpu *c)
 	return __builtin_expect(__atomic_load_n(&c->pending, __ATOMIC_RELAXED) & c->pend_mask, 0);
 }
 
+/* Others read the count at any time; only this thread writes it. */
+static inline void cpu_count(struct cpu *c, uint64_t nr)
+{
+	__atomic_store_n(&c->icount, c->icount + nr, __ATOMIC_RELAXED);
+}
+
 /* Direct branch to `va`: `slot` 0 is the taken one, 1 the fall-through. */
 static inline const struct op *cpu_goto(struct cpu *c, const struct op *op, uint64_t va, int slot)
 {
@@ -47,7 +53,7 @@ static inline const struct op *cpu_goto(struct cpu *c, const struct op *op, uint
 		return cpu_goto_slow(c, op, va, slot);
 	c->block = next;
 	c->block_va = va;
-	c->icount += next->nr_ops;
+	cpu_count(c, next->nr_ops);
 	OP_TAIL(c, next->ops);
 }
 
@@ -75,7 +81,7 @@ static inline const struct op *cpu_goto_indirect(struct cpu *c, const struct op 
 		return cpu_goto_slow(c, op, va, -1);
 	c->block = j->block;
 	c->block_va = va;
-	c->icount += j->block->nr_ops;
+	cpu_count(c, j->block->nr_ops);
 	OP_TAIL(c, j->block->ops);
 }
 

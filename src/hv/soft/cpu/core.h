@@ -205,6 +205,7 @@ struct walk {
 	uint8_t attr;	    /* MAIR byte */
 	uint8_t sh;
 	bool device, global;
+	bool user; /* EL0 may read it, so PAN closes it to EL1; not with the MMU off */
 	bool el0_read, el0_write, el1_write, el0_exec, el1_exec;
 	uint32_t level;
 };
@@ -260,7 +261,7 @@ static inline void core_enter(struct cpu *c, struct block *b, uint64_t va)
 {
 	c->block = b;
 	c->block_va = va;
-	c->icount += b->nr_ops;
+	cpu_count(c, b->nr_ops);
 }
 
 #endif

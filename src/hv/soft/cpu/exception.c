@@ -44,7 +44,7 @@ bool cpu_irq_enabled(const struct cpu *c)
 
 void core_uncount(struct cpu *c, const struct op *op)
 {
-	c->icount -= c->block->nr_ops - (uint64_t)(op - c->block->ops);
+	cpu_count(c, (uint64_t)(op - c->block->ops) - c->block->nr_ops);
 }
 
 const struct op *core_leave_after(struct cpu *c, const struct op *op)

@@ -21,7 +21,7 @@ static bool data_allowed(const struct walk *w, uint32_t el, bool pan, uint32_t f
 {
 	if (!el)
 		return (!(flags & CPU_MEM_READ) || w->el0_read) && (!(flags & CPU_MEM_WRITE) || w->el0_write);
-	if (pan && w->el0_read)
+	if (pan && w->user)
 		return false;
 	return !(flags & CPU_MEM_WRITE) || w->el1_write;
 }

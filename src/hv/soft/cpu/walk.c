@@ -77,6 +77,7 @@ static void leaf_rights(const struct cpu *c, uint64_t desc, uint64_t table, stru
 	bool read_only = (desc & DESC_AP_RO) || (table & DESC_RO_TABLE);
 
 	w->el0_read = (desc & DESC_AP_EL0) && !(table & DESC_NO_EL0_TABLE);
+	w->user = w->el0_read;
 	w->el0_write = w->el0_read && !read_only;
 	w->el1_write = !read_only;
 	w->el0_exec = !(desc & DESC_UXN) && !(table & DESC_UXN_TABLE) && !(wxn && w->el0_write);

@@ -50,7 +50,8 @@ uint64_t ring_alloc(struct ring_driver *d, uint64_t len)
 
 	d->heap = num_align_up(gpa + len, 16);
 	MUST(d->heap <= RING_BASE + RING_MEM);
-	memset(gmem_slice_write(&d->gm, gpa, len), 0, len);
+	if (len)
+		memset(gmem_slice_write(&d->gm, gpa, len), 0, len);
 	return gpa;
 }
 

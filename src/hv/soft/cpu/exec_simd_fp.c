@@ -19,7 +19,7 @@
 	c->v[op->rd] = r;
 
 #define FP3_ONE(name, bits, m, y_lane, expr)                                                                 \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		FP3_BODY(bits, m, y_lane, expr)                                                              \
 		OP_NEXT(c, op);                                                                              \
@@ -85,7 +85,7 @@ op_fn *const simd_ursqrte_fns[2] = { ursqrte_s };
 
 /* Pairs of neighbours, Rn's first. */
 #define FP_PAIR_ONE(name, bits, m, f)                                                                        \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		const union vreg vn = c->v[op->rn], vm = c->v[op->rm];                                       \
 		const unsigned half = op->aux / (bits / 8) / 2;                                              \
@@ -98,7 +98,7 @@ op_fn *const simd_ursqrte_fns[2] = { ursqrte_s };
 		OP_NEXT(c, op);                                                                              \
 	}
 #define FP_PAIR_SCALAR_ONE(name, m, f)                                                                       \
-	SIMD_HANDLER const struct op *name##_scalar_##m(struct cpu *c, const struct op *op)                  \
+	static const struct op *name##_scalar_##m(struct cpu *c, const struct op *op)                        \
 	{                                                                                                    \
 		c->v[op->rd].q = f(c, c->v[op->rn].m[0], c->v[op->rn].m[1]);                                 \
 		OP_NEXT(c, op);                                                                              \
@@ -119,7 +119,7 @@ FP_PAIRS(fminnmp, minnm)
 
 /* Across four singles, as a tree: that decides which NaN wins. */
 #define FP_ACROSS(name, f)                                                                                   \
-	SIMD_HANDLER const struct op *name##_s(struct cpu *c, const struct op *op)                           \
+	static const struct op *name##_s(struct cpu *c, const struct op *op)                                 \
 	{                                                                                                    \
 		const union vreg x = c->v[op->rn];                                                           \
 		const uint32_t low = f(c, x.s[0], x.s[1]), high = f(c, x.s[2], x.s[3]);                      \
@@ -152,7 +152,7 @@ FP2(scvtf, fp32_from_int(c, (uint64_t)(int64_t)(int32_t)x, true, IMM_FBITS),
 FP2(ucvtf, fp32_from_int(c, x, false, IMM_FBITS), fp64_from_int(c, x, false, IMM_FBITS))
 
 #define FP_LONG_ONE(name, m, wm, f)                                                                          \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		const union vreg vn = { .d = { c->v[op->rn].d[op->ra] } };                                   \
 		union vreg r;                                                                                \
@@ -162,7 +162,7 @@ FP2(ucvtf, fp32_from_int(c, x, false, IMM_FBITS), fp64_from_int(c, x, false, IMM
 		OP_NEXT(c, op);                                                                              \
 	}
 #define FP_NARROW_ONE(name, m, wm, expr)                                                                     \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		const union vreg vn = c->v[op->rn];                                                          \
 		union vreg r = { .q = 0 };                                                                   \

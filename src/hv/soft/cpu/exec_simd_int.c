@@ -94,7 +94,7 @@ STAMP_U3(V3_ONE, uhsub, ((uint64_t)x - y) >> 1)
 		}                                                                                            \
 	} while (0)
 #define PAIR_ONE(name, T, m, expr)                                                                           \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		const union vreg vn = c->v[op->rn], vm = c->v[op->rm];                                       \
 		union vreg r = { .q = 0 };                                                                   \
@@ -112,7 +112,7 @@ STAMP_U3(PAIR_ONE, umaxp, x > y ? x : y)
 STAMP_S3(PAIR_ONE, sminp, x < y ? x : y)
 STAMP_U3(PAIR_ONE, uminp, x < y ? x : y)
 
-SIMD_HANDLER const struct op *addp_scalar_d(struct cpu *c, const struct op *op)
+static const struct op *addp_scalar_d(struct cpu *c, const struct op *op)
 {
 	c->v[op->rd].q = c->v[op->rn].d[0] + c->v[op->rn].d[1];
 	OP_NEXT(c, op);

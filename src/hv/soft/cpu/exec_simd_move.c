@@ -3,7 +3,7 @@
 #include "hv/soft/cpu/simd_stamp.h"
 
 #define DUP_ONE(name, T, m, source)                                                                          \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		const T x = (T)(source);                                                                     \
 		union vreg r;                                                                                \
@@ -25,7 +25,7 @@ DUP_ONE(dup_x, uint64_t, d, c->x[op->rn])
 TABLE4(dup_x, b, h, s, d)
 
 #define COPY_ONE(name, T, m, target, source)                                                                 \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		target = (T)(source);                                                                        \
 		OP_NEXT(c, op);                                                                              \
@@ -59,7 +59,7 @@ TABLE3(smov_x, sb, sh, ss)
 		}                                                                                            \
 	} while (0)
 #define PERMUTE_ONE(name, T, m, even, odd, value_even, value_odd)                                            \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		const union vreg x = c->v[op->rn], y = c->v[op->rm];                                         \
 		union vreg r = { .q = 0 };                                                                   \
@@ -91,7 +91,7 @@ TABLE4(trn2, b, h, s, d)
 
 /* Flipping the low bits of an index reverses lanes within their container. */
 #define REV_ONE(name, T, m, flip)                                                                            \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		const union vreg x = c->v[op->rn];                                                           \
 		union vreg r;                                                                                \

@@ -36,7 +36,7 @@ STAMP_S4(VQ3_ONE, sqneg, sat_s(-(wide)x, BITS(x), &q))
 
 /* A signed accumulator and an unsigned operand, and the other way round. */
 #define ACCUMULATE_ONE(name, T, m, other_m, sat)                                                             \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		const union vreg vn = c->v[op->rn], vd = c->v[op->rd];                                       \
 		union vreg r = { .q = 0 };                                                                   \
@@ -74,7 +74,7 @@ STAMP_DMULH(sqrdmulh, 1)
 
 /* Long; the accumulating ones saturate the doubled product first. */
 #define DMULL_ONE(name, T, m, W, wm, y_lane, expr)                                                           \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		const union vreg vn = { .d = { c->v[op->rn].d[op->ra] } }, vd = c->v[op->rd];                \
 		const union vreg vm = c->v[op->rm];                                                          \
@@ -142,7 +142,7 @@ STAMP_S4(VQ3_ONE, sqshlu_imm, shift_sat_su(x, n, BITS(x), &q))
 
 /* Wide lanes x of Rn, shifted right by n, become narrow ones. */
 #define NARROW_ONE(name, T, m, W, wm, sat, round)                                                            \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		const union vreg vn = c->v[op->rn];                                                          \
 		const int n = (int)op->imm;                                                                  \

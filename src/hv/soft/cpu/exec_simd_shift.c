@@ -44,7 +44,7 @@ STAMP_U4(V2_ONE, sri, SHR(x) | (d & ~SHR(~0ull >> (64 - BITS(x)))))
 STAMP_U4(V2_ONE, sli, (uint64_t)x << n | (d & ((1ull << n) - 1)))
 
 #define NARROW_ONE(name, T, m, W, wm, expr)                                                                  \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		const union vreg vn = c->v[op->rn];                                                          \
 		const int n = (int)op->imm;                                                                  \
@@ -63,7 +63,7 @@ WIDE_U(NARROW_ONE, rshrn, RSHR(x))
 
 /* USHLL by 0 is UXTL; SHLL's distance is the narrow width. */
 #define LONG_ONE(name, T, m, W, wm, expr)                                                                    \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		const union vreg vn = { .d = { c->v[op->rn].d[op->ra] } };                                   \
 		const int n = (int)op->imm;                                                                  \

@@ -50,7 +50,7 @@ op_fn *const simd_pmull_fns[4] = { pmull_b }; /* the 64-bit form is in exec_cryp
 
 /* Rn is wide already. */
 #define VW_ONE(name, T, m, W, wm, expr)                                                                      \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		const union vreg vn = c->v[op->rn], vm = NARROW_HALF;                                        \
 		union vreg r;                                                                                \
@@ -68,7 +68,7 @@ WIDE_U(VW_ONE, usubw, x - y)
 
 /* Both are wide; the high half of the result stays. */
 #define VHN_ONE(name, T, m, W, wm, expr)                                                                     \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		const union vreg vn = c->v[op->rn], vm = c->v[op->rm];                                       \
 		union vreg r;                                                                                \
@@ -87,7 +87,7 @@ WIDE_U(VHN_ONE, rsubhn, x - y + HALF(x))
 
 /* Neighbours of Rn, added up to wide lanes. */
 #define LONG_PAIR_ONE(name, T, m, W, wm, expr)                                                               \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		const union vreg vn = c->v[op->rn], vd = c->v[op->rd];                                       \
 		union vreg r;                                                                                \
@@ -106,7 +106,7 @@ WIDE_U(LONG_PAIR_ONE, uadalp, d + x + y)
 
 /* Across: the result, of type R, is element 0. */
 #define ACROSS_ONE(name, T, m, R, expr)                                                                      \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		const union vreg vn = c->v[op->rn];                                                          \
 		int64_t r = vn.m[0];                                                                         \

@@ -10,19 +10,6 @@
 #include "hv/soft/cpu/exec_simd.h"
 #include "hv/soft/cpu/fp.h"
 
-/*
- * Handlers keep registers in unions of arrays, which the stack protector takes for buffers; their
- * indices are bounded by the type and the decoder.
- */
-#if defined(__has_attribute)
-#if __has_attribute(no_stack_protector)
-#define SIMD_HANDLER static __attribute__((no_stack_protector))
-#endif
-#endif
-#ifndef SIMD_HANDLER
-#define SIMD_HANDLER static
-#endif
-
 extern const union vreg simd_live_mask[17];
 
 /* As one host vector: through union vreg's members it would go by way of the stack. */
@@ -42,7 +29,7 @@ static inline void simd_saturated(struct cpu *c, bool q)
 #define BITS(T) (8 * (int)sizeof(T))
 
 #define V3_ONE(name, T, m, expr)                                                                             \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		const union vreg vn = c->v[op->rn], vm = c->v[op->rm], vd = c->v[op->rd];                    \
 		union vreg r;                                                                                \
@@ -57,7 +44,7 @@ static inline void simd_saturated(struct cpu *c, bool q)
 
 /* Rm's lane imm for all. */
 #define V3_ELEM_ONE(name, T, m, expr)                                                                        \
-	SIMD_HANDLER const struct op *name##_elem_##m(struct cpu *c, const struct op *op)                    \
+	static const struct op *name##_elem_##m(struct cpu *c, const struct op *op)                          \
 	{                                                                                                    \
 		const union vreg vn = c->v[op->rn], vd = c->v[op->rd];                                       \
 		const T y = c->v[op->rm].m[op->imm];                                                         \
@@ -73,7 +60,7 @@ static inline void simd_saturated(struct cpu *c, bool q)
 
 /* No Rm; n is the immediate. */
 #define V2_ONE(name, T, m, expr)                                                                             \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		const union vreg vn = c->v[op->rn], vd = c->v[op->rd];                                       \
 		const int n = (int)op->imm;                                                                  \
@@ -102,14 +89,14 @@ static inline void simd_saturated(struct cpu *c, bool q)
 	c->v[op->rd] = r;
 
 #define VQ3_ONE(name, T, m, expr)                                                                            \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		VQ3_BODY(T, m, i, expr)                                                                      \
 		OP_NEXT(c, op);                                                                              \
 	}
 
 #define VQ3_ELEM_ONE(name, T, m, expr)                                                                       \
-	SIMD_HANDLER const struct op *name##_elem_##m(struct cpu *c, const struct op *op)                    \
+	static const struct op *name##_elem_##m(struct cpu *c, const struct op *op)                          \
 	{                                                                                                    \
 		VQ3_BODY(T, m, op->imm, expr)                                                                \
 		OP_NEXT(c, op);                                                                              \
@@ -165,13 +152,13 @@ static inline void simd_saturated(struct cpu *c, bool q)
 	}
 
 #define VL_ONE(name, T, m, W, wm, expr)                                                                      \
-	SIMD_HANDLER const struct op *name##_##m(struct cpu *c, const struct op *op)                         \
+	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		VL_BODY(T, m, W, wm, NARROW_HALF, i, expr)                                                   \
 		OP_NEXT(c, op);                                                                              \
 	}
 #define VL_ELEM_ONE(name, T, m, W, wm, expr)                                                                 \
-	SIMD_HANDLER const struct op *name##_elem_##m(struct cpu *c, const struct op *op)                    \
+	static const struct op *name##_elem_##m(struct cpu *c, const struct op *op)                          \
 	{                                                                                                    \
 		VL_BODY(T, m, W, wm, c->v[op->rm], op->imm, expr)                                            \
 		OP_NEXT(c, op);                                                                              \

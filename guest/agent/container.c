@@ -156,7 +156,7 @@ static const char *cgroup_path(char *dst, size_t size, uint64_t session, const c
 /* The controllers a container may want, handed down one by one: a missing one must not cost the others. */
 static void delegate_controllers(void)
 {
-	static const char *const names[] = { "+memory", "+pids", "+cpu", "+io", "+cpuset", "+hugetlb" };
+	static const char *const names[] = { "+memory", "+pids", "+cpu", "+io", "+cpuset" };
 	char path[128];
 
 	text_join(path, sizeof(path), box.place.cgroup, "/../cgroup.subtree_control", NULL);

@@ -179,6 +179,36 @@ static void end_of_pid_1_ends_the_others(void **state)
 	agent_exec_destroy(second);
 }
 
+static void pid_1_without_a_handler_ends_by_signal(void **state)
+{
+	struct agent_exec_result res;
+	struct agent_exec *x = run_idle(state);
+
+	usleep(300000);
+	assert_int_equal(agent_exec_signal(x, SIGWINCH, NULL), 0);
+	assert_int_equal(agent_exec_signal(x, SIGTERM, NULL), 0);
+	assert_int_equal(agent_exec_wait(x, &res, NULL), 0);
+	assert_int_equal(res.status, 128 + SIGTERM);
+	agent_exec_destroy(x);
+}
+
+static void pid_1_with_a_handler_decides(void **state)
+{
+	static const char script[] = "trap n=1 TERM; echo $$ >/pid; until [ $n ]; do sleep 0.1; done; exit 4";
+	struct agent_exec_options o = {
+		.argv = run_shell(script), .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1
+	};
+	struct agent_exec_result res;
+	struct agent_exec *x;
+
+	assert_int_equal(agent_exec_start(fixture_dial(state, 's'), &o, &x, NULL), 0);
+	run_expect(state, "until [ -s /pid ]; do sleep 0.1; done; cat /pid", 0, "1\n");
+	assert_int_equal(agent_exec_signal(x, SIGTERM, NULL), 0);
+	assert_int_equal(agent_exec_wait(x, &res, NULL), 0);
+	assert_int_equal(res.status, 4);
+	agent_exec_destroy(x);
+}
+
 static void timeout_kills(void **state)
 {
 	struct run r = { .o.argv = run_shell("sleep 100"), .o.timeout_ms = 200 };
@@ -324,6 +354,8 @@ int main(void)
 		FIXTURE_TEST(grandchild_with_the_pipe_does_not_hold_the_exit),
 		FIXTURE_TEST(second_session_joins_the_container),
 		FIXTURE_TEST(end_of_pid_1_ends_the_others),
+		FIXTURE_TEST(pid_1_without_a_handler_ends_by_signal),
+		FIXTURE_TEST(pid_1_with_a_handler_decides),
 		FIXTURE_TEST(timeout_kills),
 		FIXTURE_TEST(reaper_passes_status_and_signals),
 		FIXTURE_TEST(terminal_has_size_and_is_controlling),

@@ -34,6 +34,7 @@ struct session {
 	char text[248];
 	uint32_t exit_flags; /* SMP_EXIT_* */
 	int wait_status;
+	int killed_by; /* the signal SIGKILL stands for, 0: none */
 	uint64_t started_ns, ended_ns, peak_rss, oom_before;
 };
 

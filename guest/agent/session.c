@@ -86,6 +86,8 @@ static uint32_t exit_status(const struct session *s)
 {
 	if (s->failed)
 		return s->fail_value;
+	if (s->killed_by && WIFSIGNALED(s->wait_status))
+		return 128u + (uint32_t)s->killed_by;
 	return WIFSIGNALED(s->wait_status) ? 128u + (uint32_t)WTERMSIG(s->wait_status)
 					   : (uint32_t)WEXITSTATUS(s->wait_status);
 }
@@ -96,7 +98,7 @@ static void send_exit(struct session *s, struct frame_output *out)
 
 	if (s->failed)
 		flags |= SMP_EXIT_NOT_STARTED;
-	if (WIFSIGNALED(s->wait_status) && WTERMSIG(s->wait_status) == SIGKILL &&
+	if (WIFSIGNALED(s->wait_status) && WTERMSIG(s->wait_status) == SIGKILL && !s->killed_by &&
 	    container_count_oom() > s->oom_before)
 		flags |= SMP_EXIT_OOM;
 	frame_begin(out, SMP_EXIT, s->id);

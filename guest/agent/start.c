@@ -220,6 +220,37 @@ static void on_status(void *owner, uint32_t events)
 	session_read_status(owner);
 }
 
+/* Bit `sig` of a mask in /proc/PID/status. */
+static bool mask_has(const char *status, const char *name, int sig)
+{
+	const char *p = strstr(status, name);
+	uint64_t mask = 0;
+
+	for (p = p ? p + strlen(name) : ""; *p && *p != '\n'; p++) {
+		if (*p >= '0' && *p <= '9')
+			mask = mask << 4 | (uint64_t)(*p - '0');
+		else if (*p >= 'a' && *p <= 'f')
+			mask = mask << 4 | (uint64_t)(*p - 'a' + 10);
+	}
+	return mask >> (sig - 1) & 1;
+}
+
+/*
+ * The kernel drops signals for which a PID 1 has no handler, so "sleep 1000" as a
+ * container's command would outlive every polite request to end. The owner of the VM
+ * asked from outside: then the signal has its ordinary effect.
+ */
+static bool drops_signal(pid_t pid, int sig)
+{
+	char path[64], number[21], status[4096];
+
+	if (sig != SIGTERM && sig != SIGINT && sig != SIGHUP && sig != SIGQUIT)
+		return false;
+	text_join(path, sizeof(path), "/proc/", text_u64(number, (uint64_t)pid), "/status", NULL);
+	return text_read_file(path, status, sizeof(status)) > 0 && !mask_has(status, "SigBlk:", sig) &&
+	       !mask_has(status, "SigIgn:", sig) && !mask_has(status, "SigCgt:", sig);
+}
+
 void session_signal(struct session *s, int sig)
 {
 	int group = 0;
@@ -229,6 +260,11 @@ void session_signal(struct session *s, int sig)
 	if (s->pid < 0) { /* still waits for the container: it can only be called off */
 		s->reaped = sig == SIGKILL || sig == SIGTERM || sig == SIGINT || sig == SIGHUP;
 		s->wait_status = sig;
+		return;
+	}
+	if (s->is_first && drops_signal(s->pid, sig)) {
+		s->killed_by = sig;
+		kill(s->pid, SIGKILL);
 		return;
 	}
 	/* What a terminal would do: the foreground job. */

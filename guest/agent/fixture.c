@@ -73,6 +73,7 @@ static void agent_main(int ctl)
 	sigset_t set;
 
 	must(!mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "private mounts");
+	must(!mount("proc", "/proc", "proc", 0, NULL), "proc");
 	must(!mount("tmpfs", "/mnt", "tmpfs", 0, NULL), "tmpfs");
 	mkdir("/mnt/etc", 0755);
 	mkdir("/mnt/u", 0755);

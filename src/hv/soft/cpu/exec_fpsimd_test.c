@@ -23,7 +23,7 @@ struct vector {
 };
 
 static const struct vector vectors[] = {
-#include "hv/soft/cpu/exec_fpsimd_vectors.h"
+#include "hv/soft/cpu/exec_fpsimd_vectors.inc"
 };
 
 static int setup(void **state)

@@ -147,7 +147,7 @@ static bool store_words(struct cpu *c, const struct op *op, const uint64_t mem[S
 static __attribute__((noinline)) bool struct_load(struct cpu *c, const struct op *op)
 {
 	uint32_t nr = VSTRUCT_REGS(op->aux), q = VSTRUCT_Q(op->aux);
-	uint64_t mem[STRUCT_MAX / 8];
+	uint64_t mem[STRUCT_MAX / 8] = { 0 };
 
 	if (!load_words(c, op, mem))
 		return false;
@@ -170,7 +170,7 @@ static __attribute__((noinline)) bool struct_load(struct cpu *c, const struct op
 static __attribute__((noinline)) bool struct_store(struct cpu *c, const struct op *op)
 {
 	uint32_t nr = VSTRUCT_REGS(op->aux), q = VSTRUCT_Q(op->aux);
-	uint64_t mem[STRUCT_MAX / 8];
+	uint64_t mem[STRUCT_MAX / 8] = { 0 };
 
 	if (VSTRUCT_INTERLEAVE(op->aux) > 1) {
 		put_together(c, op, (uint8_t *)mem);
@@ -196,7 +196,7 @@ static bool load_lanes(struct cpu *c, const struct op *op, uint64_t ret[4])
 
 static __attribute__((noinline)) bool struct_load_lane(struct cpu *c, const struct op *op)
 {
-	uint64_t v[4];
+	uint64_t v[4] = { 0 };
 
 	if (!load_lanes(c, op, v))
 		return false;
@@ -228,7 +228,7 @@ static __attribute__((noinline)) bool struct_load_replicate(struct cpu *c, const
 {
 	/* Multiplying spreads an element over all lanes of its size. */
 	static const uint64_t spread[4] = { 0x0101010101010101, 0x0001000100010001, 0x0000000100000001, 1 };
-	uint64_t v[4];
+	uint64_t v[4] = { 0 };
 
 	if (!load_lanes(c, op, v))
 		return false;

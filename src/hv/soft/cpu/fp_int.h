@@ -37,7 +37,7 @@ static inline int32_t fp_bias(const struct fp_format *f)
 
 static inline uint64_t fp_sign_bit(const struct fp_format *f, bool sign)
 {
-	return (uint64_t)sign << (f->bits - 1);
+	return sign ? 1ull << (f->bits - 1) : 0;
 }
 
 static inline uint64_t fp_zero(const struct fp_format *f, bool sign)

@@ -145,29 +145,42 @@ static uint64_t zero_sum(struct cpu *c, const struct fp_format *f, bool sign_a, 
 	return fp_zero(f, sign_a == sign_b ? sign_a : fp_rmode(c) == FP_MINUS_INF);
 }
 
+/* (-1)^sign * sig * 2^(exp - 125) */
+struct term {
+	bool sign;
+	int32_t exp;
+	u128 sig;
+};
+
+static struct term term_of(const struct fp_num *n)
+{
+	return (struct term){ n->sign, n->exp, (u128)n->sig << 62 };
+}
+
 /*
  * Both significands have their leading bit at 125 or 124 and more than 16 zero bits at the
  * end, so that jamming what is shifted out never reaches a bit that counts.
  */
-static uint64_t add_sigs(struct cpu *c, const struct fp_format *f, bool sign_a, int32_t exp_a, u128 a,
-			 bool sign_b, int32_t exp_b, u128 b, int32_t scale)
+static uint64_t add_terms(struct cpu *c, const struct fp_format *f, struct term a, struct term b,
+			  int32_t scale)
 {
-	int32_t exp = exp_a > exp_b ? exp_a : exp_b;
+	int32_t exp = a.exp > b.exp ? a.exp : b.exp;
+	bool sign = a.sign;
 	u128 sum;
 
-	a = shift_right_jam(a, (uint32_t)(exp - exp_a));
-	b = shift_right_jam(b, (uint32_t)(exp - exp_b));
-	if (sign_a == sign_b) {
-		sum = a + b;
-	} else if (a >= b) {
-		sum = a - b;
+	a.sig = shift_right_jam(a.sig, (uint32_t)(exp - a.exp));
+	b.sig = shift_right_jam(b.sig, (uint32_t)(exp - b.exp));
+	if (a.sign == b.sign) {
+		sum = a.sig + b.sig;
+	} else if (a.sig >= b.sig) {
+		sum = a.sig - b.sig;
 	} else {
-		sum = b - a;
-		sign_a = sign_b;
+		sum = b.sig - a.sig;
+		sign = b.sign;
 	}
 	if (!sum)
 		return fp_zero(f, fp_rmode(c) == FP_MINUS_INF);
-	return fp_round(c, f, sign_a, exp + 2 + scale, sum, fp_rmode(c));
+	return fp_round(c, f, sign, exp + 2 + scale, sum, fp_rmode(c));
 }
 
 static uint64_t add_generic(struct cpu *c, const struct fp_format *f, uint64_t a, uint64_t b, bool negate_b)
@@ -188,7 +201,7 @@ static uint64_t add_generic(struct cpu *c, const struct fp_format *f, uint64_t a
 		return fp_round(c, f, y.sign, y.exp, (u128)y.sig << 64, fp_rmode(c));
 	if (!fp_is_finite(&y))
 		return fp_round(c, f, x.sign, x.exp, (u128)x.sig << 64, fp_rmode(c));
-	return add_sigs(c, f, x.sign, x.exp, (u128)x.sig << 62, y.sign, y.exp, (u128)y.sig << 62, 0);
+	return add_terms(c, f, term_of(&x), term_of(&y), 0);
 }
 
 static uint64_t mul_generic(struct cpu *c, const struct fp_format *f, uint64_t a, uint64_t b, bool extended)
@@ -269,6 +282,7 @@ uint64_t fp_fma_nums(struct cpu *c, const struct fp_format *f, const struct fp_n
 	bool sign = x->sign ^ y->sign;
 	bool inf = x->cls == FP_CLS_INF || y->cls == FP_CLS_INF;
 	bool zero = x->cls == FP_CLS_ZERO || y->cls == FP_CLS_ZERO;
+	struct term product;
 
 	if ((inf && zero) || (inf && addend->cls == FP_CLS_INF && addend->sign != sign))
 		return fp_invalid(c, f);
@@ -282,8 +296,8 @@ uint64_t fp_fma_nums(struct cpu *c, const struct fp_format *f, const struct fp_n
 	if (addend->cls == FP_CLS_ZERO)
 		return fp_round(c, f, sign, x->exp + y->exp + 1 + scale, (u128)x->sig * y->sig, fp_rmode(c));
 	/* The product has at most 106 bits, at the top. */
-	return add_sigs(c, f, sign, x->exp + y->exp + 1, (u128)x->sig * y->sig >> 2, addend->sign,
-			addend->exp, (u128)addend->sig << 62, scale);
+	product = (struct term){ sign, x->exp + y->exp + 1, (u128)x->sig * y->sig >> 2 };
+	return add_terms(c, f, product, term_of(addend), scale);
 }
 
 static uint64_t fma_generic(struct cpu *c, const struct fp_format *f, uint64_t addend, uint64_t a, uint64_t b)

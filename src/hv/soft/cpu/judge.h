@@ -22,6 +22,7 @@ struct judge_case {
 	uint32_t fpcr, fpsr;
 	uint64_t nzcv;
 	uint64_t x[32]; /* 31 is SP */
+	uint64_t zero;
 	uint64_t v[32][2] __attribute__((aligned(16)));
 	uint8_t mem[JUDGE_DATA_LEN];
 };

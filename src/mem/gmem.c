@@ -177,6 +177,7 @@ bool gmem_store32(struct gmem *gm, uint64_t gpa, uint32_t v)
  * All regions are private mappings: an anonymous page comes back as zeroes, a page of a
  * snapshot as the snapshot's bytes. Guests are told neither (no PAGE_POISON).
  */
+/* syscalls loop: madvise */
 void gmem_discard(struct gmem *gm, uint64_t gpa, uint64_t len)
 {
 	uint8_t *p = (gpa | len) % GMEM_PAGE ? NULL : gmem_slice_write(gm, gpa, len);

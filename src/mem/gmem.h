@@ -41,7 +41,8 @@ int gmem_add_mapped(struct gmem *gm, uint64_t gpa, uint64_t len, void *hva, stru
 
 /* The region that holds all of [gpa, gpa + len), or NULL. */
 const struct gmem_region *gmem_find(const struct gmem *gm, uint64_t gpa, uint64_t len);
-/* A pointer to `len` > 0 bytes at `gpa`, or NULL when they are not whole within one region. Read only: writers use gmem_write or gmem_slice_write. */
+/* A pointer to `len` > 0 bytes at `gpa`, or NULL when they are not whole within one region. Read only:
+ * writers use gmem_write or gmem_slice_write. */
 const uint8_t *gmem_slice(const struct gmem *gm, uint64_t gpa, uint64_t len);
 /* The same for writing; marks the pages dirty, so hold the pointer only for this write. */
 uint8_t *gmem_slice_write(struct gmem *gm, uint64_t gpa, uint64_t len);

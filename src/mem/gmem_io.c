@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* The raw calls are what TSan does not intercept; 64-bit hosts take the offset in one register. */
-/* syscalls: preadv */
+/* syscalls disk: preadv */
 static ssize_t io_preadv(int fd, const struct iovec *iov, int nr, uint64_t off)
 {
 #if GMEM_TSAN
@@ -19,7 +19,7 @@ static ssize_t io_preadv(int fd, const struct iovec *iov, int nr, uint64_t off)
 #endif
 }
 
-/* syscalls: pwritev */
+/* syscalls disk: pwritev */
 static ssize_t io_pwritev(int fd, const struct iovec *iov, int nr, uint64_t off)
 {
 #if GMEM_TSAN
@@ -71,6 +71,7 @@ int gmem_pwritev(int fd, const struct iovec *iov, int nr, uint64_t off)
 	return io_full(io_pwritev, fd, iov, nr, off, -ENOSPC);
 }
 
+/* syscalls loop: recvmsg */
 ssize_t gmem_recvv(int fd, const struct iovec *iov, int nr)
 {
 	struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)nr };
@@ -86,6 +87,7 @@ ssize_t gmem_recvv(int fd, const struct iovec *iov, int nr)
 	return n < 0 ? -errno : n;
 }
 
+/* syscalls loop: sendmsg */
 ssize_t gmem_sendv(int fd, const struct iovec *iov, int nr)
 {
 	struct msghdr msg = { .msg_iov = (struct iovec *)(uintptr_t)iov, .msg_iovlen = (size_t)nr };

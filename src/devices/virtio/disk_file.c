@@ -35,13 +35,13 @@ static int file_pwritev(struct disk *d, const struct iovec *iov, int nr, uint64_
 	return gmem_pwritev(to_file(d)->fd, iov, nr, off);
 }
 
-/* syscalls: fdatasync */
+/* syscalls disk: fdatasync */
 static int file_flush(struct disk *d)
 {
 	return fdatasync(to_file(d)->fd) ? -errno : 0;
 }
 
-/* syscalls: fallocate */
+/* syscalls disk: fallocate */
 static int file_punch(struct disk_file *f, int mode, uint64_t off, uint64_t len)
 {
 	int err;

@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "mem/gmem_io.h"
 #include "util/num.h"
 
 #define AVAIL_F_NO_INTERRUPT 1u
@@ -64,6 +65,19 @@ static uint16_t ring_load(const struct virtq *q, uint64_t gpa)
 
 	assert(ok);
 	return v;
+}
+
+/* Our index is visible before the other side's wish is read. */
+static void ring_fence(void)
+{
+#if GMEM_TSAN
+	/* TSan does not model fences; any locked operation orders as well. */
+	static uint32_t word;
+
+	__atomic_fetch_add(&word, 0, __ATOMIC_SEQ_CST);
+#else
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
 }
 
 static void ring_store(struct virtq *q, uint64_t gpa, uint16_t v)
@@ -140,7 +154,7 @@ bool virtq_should_signal(struct virtq *q)
 	if (old == new)
 		return false;
 	q->signalled = new;
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	ring_fence();
 	if (q->event_idx) {
 		uint16_t event = ring_load(q, q->avail + 4 + 2ull * q->size);
 
@@ -161,7 +175,7 @@ static void listen_at(struct virtq *q, uint16_t idx)
 		ring_store(q, q->used + 4 + 8ull * q->size, idx);
 	else
 		ring_store(q, q->used, 0);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	ring_fence();
 }
 
 bool virtq_listen(struct virtq *q)

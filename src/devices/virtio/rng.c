@@ -19,7 +19,7 @@ struct rng {
 	struct chain chain;
 };
 
-/* syscalls: getrandom */
+/* syscalls loop: getrandom */
 static void rng_fill(void *impl, struct chain *c)
 {
 	uint64_t left = num_min(chain_left_write(c), RNG_REQUEST_MAX);

@@ -23,6 +23,7 @@ uint32_t conn_index(const struct vsock *vs, const struct conn *c)
 	return (uint32_t)(c - vs->conns);
 }
 
+/* syscalls loop: epoll_ctl fcntl */
 struct conn *conn_open(struct vsock *vs, int fd, enum conn_state state)
 {
 	uint32_t i = vs->free_conn != VSOCK_NONE ? vs->free_conn : vs->nr_touched;

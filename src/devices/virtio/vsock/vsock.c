@@ -94,7 +94,7 @@ static void on_socket(struct vsock *vs, uint64_t key, uint32_t events)
 	}
 }
 
-/* syscalls: epoll_wait */
+/* syscalls loop: epoll_wait epoll_pwait */
 void vsock_poll(struct vsock *vs)
 {
 	struct epoll_event evs[EPOLL_BUDGET];

@@ -69,6 +69,7 @@ static void step(struct ring_driver *d, struct cursor *in, void (*host)(uint8_t 
 {
 	uint32_t nr = d->vd->ops->nr_queues, q;
 
+	assert(nr);
 	switch (cursor_u8(in) % S_COUNT) {
 	case S_MEM:
 		step_mem(d, in);

@@ -130,7 +130,7 @@ int disk_file_open(int fd, bool read_only, struct disk **ret, struct sm_err *e)
 {
 	FD_CLEANUP int own = fd;
 	struct disk_file *f;
-	uint64_t size;
+	uint64_t size = 0;
 	int err = file_measure(own, &size, e);
 
 	if (err)

@@ -7,6 +7,7 @@
 #include "util/bytes.h"
 #include "util/num.h"
 
+#define GPT_SIGNATURE 0x5452415020494645ull /* "EFI PART" */
 #define GPT_HEADER_LEN 92u
 #define GPT_ENTRY_LEN 128u
 #define GPT_ENTRIES_LEN (GPT_ENTRIES * GPT_ENTRY_LEN)
@@ -66,7 +67,7 @@ static void header_format(uint8_t *h, uint64_t sectors, bool backup, uint32_t en
 {
 	uint64_t self = backup ? sectors - 1 : 1;
 
-	memcpy(h, "EFI PART", 8);
+	le64_put(h, GPT_SIGNATURE);
 	le32_put(h + 8, 0x00010000); /* revision */
 	le32_put(h + 12, GPT_HEADER_LEN);
 	le64_put(h + 24, self);

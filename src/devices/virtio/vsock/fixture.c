@@ -163,6 +163,7 @@ bool vfix_get(struct vsock_hdr *h, uint8_t *payload)
 
 void vfix_expect(uint16_t op, struct vsock_hdr *h)
 {
+	*h = (struct vsock_hdr){ 0 };
 	vfix_turn();
 	assert_true(vfix_get(h, NULL));
 	assert_int_equal(h->op, op);

@@ -96,6 +96,7 @@ static bool reference_host_ok(const char *s)
 static int reference_split_host(struct reference *r, const char *text, const char *name, struct sm_err *e)
 {
 	size_t first = strcspn(name, "/");
+	const char *prefix;
 	bool host = name[first] && (memchr(name, '.', first) || memchr(name, ':', first) || *name == '[' ||
 				    (first == 9 && !memcmp(name, "localhost", 9)));
 
@@ -109,12 +110,10 @@ static int reference_split_host(struct reference *r, const char *text, const cha
 	}
 	if (!host || !strcmp(r->host, "index.docker.io") || !strcmp(r->host, "registry-1.docker.io"))
 		strcpy(r->host, "docker.io");
-	if (strlen(name) + strlen("library/") > REFERENCE_NAME_MAX)
+	prefix = strcmp(r->host, "docker.io") || strchr(name, '/') ? "" : "library/";
+	if (strlen(prefix) + strlen(name) > REFERENCE_NAME_MAX)
 		return err_set(e, EINVAL, "image '%.80s...': the name is too long", text);
-	if (!strcmp(r->host, "docker.io") && !strchr(name, '/'))
-		snprintf(r->repo, sizeof(r->repo), "library/%s", name);
-	else
-		snprintf(r->repo, sizeof(r->repo), "%s", name);
+	strcpy(stpcpy(r->repo, prefix), name);
 	return 0;
 }
 
@@ -202,6 +201,7 @@ static int reference_absolute(const char *dir, char ret[PATH_MAX], struct sm_err
 static int reference_parse_oci(struct reference *r, const char *text, const char *rest, struct sm_err *e)
 {
 	const char *slash = strrchr(rest, '/'), *colon = strrchr(slash ? slash : rest, ':');
+	const char *end;
 	char dir[PATH_MAX];
 	int rc;
 
@@ -217,9 +217,13 @@ static int reference_parse_oci(struct reference *r, const char *text, const char
 		return err_set(e, EINVAL, "image '%.80s...': the path is too long", text);
 	snprintf(dir, sizeof(dir), "%.*s", colon ? (int)(colon - rest) : (int)strlen(rest), rest);
 	rc = reference_absolute(dir, r->dir, e);
-	if (!rc)
-		snprintf(r->text, sizeof(r->text), "oci:%s%s%s", r->dir, *r->tag ? ":" : "", r->tag);
-	return rc;
+	if (rc)
+		return rc;
+	/* A colon in the directory's own name must not read as a tag the next time. */
+	slash = strrchr(r->dir, '/');
+	end = strchr(slash, ':') ? "/" : "";
+	snprintf(r->text, sizeof(r->text), "oci:%s%s%s", r->dir, *r->tag ? ":" : end, r->tag);
+	return 0;
 }
 
 int reference_parse(const char *text, struct reference *ret, struct sm_err *e)

@@ -74,6 +74,8 @@ static void layouts_become_absolute(void **state)
 	normalizes("oci:/", "oci:/");
 	normalizes("oci:/a:b/c", "oci:/a:b/c");
 	normalizes("oci:/a/.:t", "oci:/a:t");
+	normalizes("oci:/a/b:c/", "oci:/a/b:c/");
+	normalizes("oci:/a/b:c:t", "oci:/a/b:c:t");
 	assert_int_equal(chdir("/usr"), 0);
 	normalizes("oci:lib:t", "oci:/usr/lib:t");
 	assert_int_equal(reference_parse("oci:/a/b:tag", &r, NULL), 0);

@@ -245,7 +245,8 @@ static void dead_writers_are_swept_and_live_ones_not(void **state)
 		end = t.name;
 		/* For the parent: what stays behind. */
 		snprintf(left, sizeof(left), "%s/left", home);
-		symlink(end, left);
+		if (symlink(end, left))
+			_exit(1);
 		_exit(0);
 	}
 	waitpid(pid, NULL, 0);

@@ -20,16 +20,12 @@
 
 static void add_entropy(const uint8_t *data, uint32_t len)
 {
-	struct {
-		struct rand_pool_info info;
-		uint8_t bytes[ENTROPY_MAX];
-	} pool;
+	/* struct rand_pool_info: bits, bytes, the bytes. */
+	uint32_t pool[2 + ENTROPY_MAX / 4] = { len * 8, len };
 	int fd = open("/dev/random", O_RDWR | O_CLOEXEC);
 
-	pool.info.entropy_count = (int)len * 8;
-	pool.info.buf_size = (int)len;
-	memcpy((uint8_t *)&pool + sizeof(pool.info), data, len);
-	if (fd < 0 || ioctl(fd, RNDADDENTROPY, &pool.info))
+	memcpy(pool + 2, data, len);
+	if (fd < 0 || ioctl(fd, RNDADDENTROPY, pool))
 		text_log("entropy: ", text_errno(errno), NULL);
 	if (fd >= 0)
 		close(fd);

@@ -58,7 +58,7 @@ static struct watch listener = { .fd = -1 };
 
 static void on_listener(void *owner, uint32_t events)
 {
-	struct sockaddr_vm peer;
+	struct sockaddr_vm peer = { 0 };
 	socklen_t len = sizeof(peer);
 	int sock = accept4(listener.fd, (struct sockaddr *)&peer, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
 

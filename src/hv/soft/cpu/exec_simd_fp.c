@@ -8,36 +8,52 @@
 #define ABS32(x) ((x) & ~SIGN32)
 #define ABS64(x) ((x) & ~SIGN64)
 
-#define FP3_BODY(bits, m, y_lane, expr)                                                                      \
-	const union vreg vn = c->v[op->rn], vm = c->v[op->rm], vd = c->v[op->rd];                            \
-	union vreg r = { .q = 0 };                                                                           \
-	for (unsigned i = 0; i < op->aux / (bits / 8); i++) {                                                \
-		const uint##bits##_t x = vn.m[i], y = vm.m[y_lane], d = vd.m[i];                             \
-		(void)x, (void)y, (void)d;                                                                   \
-		r.m[i] = (uint##bits##_t)(expr);                                                             \
-	}                                                                                                    \
-	c->v[op->rd] = r;
+/* A lane's result goes straight to Rd: lanes do not meet, and the host forwards stores lane by lane. */
+static inline void clear_rest(struct cpu *c, const struct op *op)
+{
+	union vreg *d = &c->v[op->rd];
 
-#define FP3_ONE(name, bits, m, y_lane, expr)                                                                 \
+	if (op->aux == 4)
+		d->q = d->s[0];
+	else if (op->aux == 8)
+		d->d[1] = 0;
+}
+
+#define FP3_LANES(bits, m, y_lane, expr)                                                                     \
+	for (unsigned i = 0; i < op->aux / (bits / 8); i++) {                                                \
+		const uint##bits##_t x = c->v[op->rn].m[i], y = (y_lane), d = c->v[op->rd].m[i];             \
+		(void)x, (void)y, (void)d;                                                                   \
+		c->v[op->rd].m[i] = (uint##bits##_t)(expr);                                                  \
+	}                                                                                                    \
+	clear_rest(c, op);
+
+#define FP3_ONE(name, bits, m, expr)                                                                         \
 	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
-		FP3_BODY(bits, m, y_lane, expr)                                                              \
+		FP3_LANES(bits, m, c->v[op->rm].m[i], expr)                                                  \
+		OP_NEXT(c, op);                                                                              \
+	}
+#define FP3_ELEM_ONE(name, bits, m, expr)                                                                    \
+	static const struct op *name##_elem_##m(struct cpu *c, const struct op *op)                          \
+	{                                                                                                    \
+		const uint##bits##_t element = c->v[op->rm].m[op->imm];                                      \
+		FP3_LANES(bits, m, element, expr)                                                            \
 		OP_NEXT(c, op);                                                                              \
 	}
 #define FP_TABLE(name) op_fn *const simd_##name##_fns[2] = { name##_s, name##_d };
 #define FP3(name, expr32, expr64)                                                                            \
-	FP3_ONE(name, 32, s, i, expr32)                                                                      \
-	FP3_ONE(name, 64, d, i, expr64)                                                                      \
+	FP3_ONE(name, 32, s, expr32)                                                                         \
+	FP3_ONE(name, 64, d, expr64)                                                                         \
 	FP_TABLE(name)
 #define FP3_ELEM(name, expr32, expr64)                                                                       \
 	FP3(name, expr32, expr64)                                                                            \
-	FP3_ONE(name##_elem, 32, s, op->imm, expr32)                                                         \
-	FP3_ONE(name##_elem, 64, d, op->imm, expr64)                                                         \
+	FP3_ELEM_ONE(name, 32, s, expr32)                                                                    \
+	FP3_ELEM_ONE(name, 64, d, expr64)                                                                    \
 	FP_TABLE(name##_elem)
 /* Unary: Rm is not one. */
 #define FP2(name, expr32, expr64)                                                                            \
-	FP3_ONE(name, 32, s, i, expr32)                                                                      \
-	FP3_ONE(name, 64, d, i, expr64)                                                                      \
+	FP3_ONE(name, 32, s, expr32)                                                                         \
+	FP3_ONE(name, 64, d, expr64)                                                                         \
 	FP_TABLE(name)
 
 FP3(fadd, fp32_add(c, x, y), fp64_add(c, x, y))
@@ -78,8 +94,8 @@ FP2(fsqrt, fp32_sqrt(c, x), fp64_sqrt(c, x))
 FP2(frecpe, fp32_recpe(c, x), fp64_recpe(c, x))
 FP2(frsqrte, fp32_rsqrte(c, x), fp64_rsqrte(c, x))
 FP2(frecpx, fp32_recpx(c, x), fp64_recpx(c, x))
-FP3_ONE(urecpe, 32, s, i, fp_urecpe(x))
-FP3_ONE(ursqrte, 32, s, i, fp_ursqrte(x))
+FP3_ONE(urecpe, 32, s, fp_urecpe(x))
+FP3_ONE(ursqrte, 32, s, fp_ursqrte(x))
 op_fn *const simd_urecpe_fns[2] = { urecpe_s };
 op_fn *const simd_ursqrte_fns[2] = { ursqrte_s };
 

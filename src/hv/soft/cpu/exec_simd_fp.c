@@ -14,8 +14,8 @@ static inline void clear_rest(struct cpu *c, const struct op *op)
 	union vreg *d = &c->v[op->rd];
 
 	if (op->aux == 4)
-		d->q = d->s[0];
-	else if (op->aux == 8)
+		d->s[1] = 0;
+	if (op->aux < 16)
 		d->d[1] = 0;
 }
 

@@ -42,6 +42,24 @@ void block_cache_flush(struct cpu *c)
 	tlb_renew_tags(c);
 }
 
+#define IDLE_PERIOD (2ull * TIMER_HZ)
+#define IDLE_INSTRUCTIONS 20000000u
+
+void block_cache_idle(struct cpu *c)
+{
+	struct block_cache *bc = &c->core->blocks;
+	uint64_t now = timer_count(c);
+
+	if (now - bc->idle_at < IDLE_PERIOD)
+		return;
+	if (c->icount - bc->idle_icount < IDLE_INSTRUCTIONS && bc->used > BLOCK_ARENA_KEPT) {
+		block_cache_flush(c);
+		madvise(bc->arena, BLOCK_ARENA, MADV_DONTNEED);
+	}
+	bc->idle_at = now;
+	bc->idle_icount = c->icount;
+}
+
 static uint32_t *page_counter(struct soft_vm *vm, uint64_t pa)
 {
 	return &vm->code.page[(pa >> 12) % SOFT_CODE_PAGES];

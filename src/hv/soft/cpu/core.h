@@ -20,8 +20,9 @@ enum {
 	PSTATE_DAIF = PSTATE_D | PSTATE_A | PSTATE_I | PSTATE_F,
 	PSTATE_SSBS = 1 << 12,
 	PSTATE_IL = 1 << 20,
+	PSTATE_SS = 1 << 21,
 	PSTATE_PAN = 1 << 22,
-	PSTATE_KEPT = PSTATE_SP | PSTATE_DAIF | PSTATE_SSBS | PSTATE_IL | PSTATE_PAN,
+	PSTATE_KEPT = PSTATE_SP | PSTATE_DAIF | PSTATE_SSBS | PSTATE_IL | PSTATE_SS | PSTATE_PAN,
 };
 #define PSTATE_NZCV 0xf0000000u
 
@@ -45,6 +46,9 @@ enum {
 	 SCTLR_TSCXT | SCTLR_SPAN | SCTLR_UCI | SCTLR_DSSBS)
 #define TCR_A1 (1ull << 22)
 #define TCR_AS (1ull << 36)
+
+#define MDSCR_SS (1ull << 0)
+#define MDSCR_KDE (1ull << 13)
 
 #define CPU_PA_BITS 40
 #define CPU_DBG_PAIRS 2 /* breakpoints, and as many watchpoints */
@@ -139,6 +143,7 @@ struct mmio {
 
 #define BLOCK_BUCKETS 16384u
 #define BLOCK_ARENA (16u << 20)
+#define BLOCK_ARENA_KEPT (1u << 20) /* not worth dropping */
 #define BLOCK_KEY_NO_FP 1u
 
 struct block_cache {
@@ -146,14 +151,16 @@ struct block_cache {
 	uint8_t *arena;
 	size_t used;
 	uint32_t flushes;
-	uint32_t epoch; /* of shared->epoch, last seen */
+	uint32_t epoch;		       /* of soft_code.epoch, last seen */
+	uint64_t idle_at, idle_icount; /* block_cache_idle: when it last looked, and the count then */
 };
 
 struct cpu_core {
 	uint64_t sp[2]; /* SP_EL0 and SP_EL1; the current one's is stale, it lives in x[31] */
 	uint32_t pstate;
-	bool idle;  /* WFI: stop when nothing is pending */
-	bool event; /* WFE's event register */
+	bool idle;	     /* WFI: stop when nothing is pending */
+	bool event;	     /* WFE's event register */
+	uint64_t exceptions; /* taken so far */
 	struct cpu_sysregs r;
 
 	uint32_t asid;
@@ -244,6 +251,8 @@ void tlb_note(uint64_t set[4], uint64_t va);
 int block_cache_init(struct block_cache *bc, struct sm_err *e);
 void block_cache_fini(struct block_cache *bc);
 void block_cache_flush(struct cpu *c);
+/* The guest idles: gives the memory back when it has executed little for a while. */
+void block_cache_idle(struct cpu *c);
 /* The block at `pa`, decoded now if need be. NULL: no RAM there. */
 struct block *block_get(struct cpu *c, uint64_t pa);
 /* The one instruction at `pa` alone, followed by `end`. */

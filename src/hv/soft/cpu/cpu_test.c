@@ -244,6 +244,30 @@ static void fp_is_trapped_until_enabled(void **state)
 	rig_cpu_fini(&r);
 }
 
+static void software_step_stops_after_each_instruction(void **state)
+{
+	struct rig_cpu r;
+
+	(void)state;
+	rig_cpu_init(&r, 1);
+	PROGRAM(&r, T_CODE, A_ERET);
+	PROGRAM(&r, T_DATA, A_ADD1(1), A_B(8), A_NOP, A_SVC(0));
+	r.c->core->r.mdscr = MDSCR_SS;
+	r.c->core->r.oslock = 0;
+	for (uint32_t i = 0; i < 3; i++) {
+		static const uint64_t next[] = { T_DATA + 4, T_DATA + 12, T_DATA + 16 };
+
+		r.c->core->r.elr = i ? next[i - 1] : T_DATA;
+		r.c->core->r.spsr = PSTATE_SS;
+		rig_go(&r, T_CODE);
+		assert_int_equal(r.c->core->r.elr, next[i]);
+		assert_int_equal(r.c->core->r.spsr & PSTATE_SS, 0);
+		assert_int_equal(ESR_EC(r.c->core->r.esr), i < 2 ? EC_SOFTSTEP_LOWER : EC_SVC64);
+	}
+	assert_int_equal(r.c->x[1], 1);
+	rig_cpu_fini(&r);
+}
+
 static uint64_t read_sysreg(struct rig_cpu *r, uint32_t key)
 {
 	PROGRAM(r, T_USER, A_MRS(key, 1), A_WFI);
@@ -371,6 +395,7 @@ int main(void)
 		cmocka_unit_test(device_pair_is_two_accesses_in_order),
 		cmocka_unit_test(atomic_on_a_device_faults),
 		cmocka_unit_test(fp_is_trapped_until_enabled),
+		cmocka_unit_test(software_step_stops_after_each_instruction),
 		cmocka_unit_test(id_registers_say_what_is_there),
 		cmocka_unit_test(unknown_register_is_undefined),
 		cmocka_unit_test(el0_reads_what_it_may),

@@ -61,6 +61,7 @@ static void take(struct cpu *c, uint64_t pc, uint32_t vector)
 
 	core->r.spsr = (c->nzcv & PSTATE_NZCV) | pstate | c->el << 2;
 	core->r.elr = pc;
+	core->exceptions++;
 	if (!c->el)
 		vector += VECTOR_LOWER;
 	else if (pstate & PSTATE_SP)
@@ -163,6 +164,7 @@ const struct op *cpu_eret(struct cpu *c, const struct op *op)
 	struct cpu_core *core = c->core;
 	uint64_t spsr = core->r.spsr;
 	uint32_t pstate = (uint32_t)spsr & PSTATE_KEPT, el = spsr >> 2 & 1;
+	bool stepping = core->r.mdscr & MDSCR_SS;
 
 	if (!c->el)
 		return cpu_undefined(c, op);
@@ -171,6 +173,8 @@ const struct op *cpu_eret(struct cpu *c, const struct op *op)
 		el = c->el;
 		pstate = (pstate & PSTATE_DAIF) | (core->pstate & ~(uint32_t)PSTATE_DAIF) | PSTATE_IL;
 	}
+	if (!stepping)
+		pstate &= ~(uint32_t)PSTATE_SS;
 	c->pc = core->r.elr;
 	c->nzcv = (uint32_t)spsr & PSTATE_NZCV;
 	cpu_clear_exclusive(c);

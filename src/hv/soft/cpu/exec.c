@@ -73,20 +73,58 @@ static const struct op *single_end(struct cpu *c, const struct op *op)
 }
 
 /*
- * The instruction that waited for a device is executed again, alone: its accesses consume
- * the answers in order. When it gets further than them it leaves with the next access.
+ * One instruction alone. One that waited for a device is executed again like this: its
+ * accesses consume the answers in order, and when it gets further than them it leaves with
+ * the next access.
  */
-static void run_mmio(struct cpu *c)
+static void run_single(struct cpu *c)
 {
 	struct mmio *m = &c->core->mmio;
 	struct block *b;
 	uint64_t pa;
 
 	m->next = 0;
-	if (mmu_fetch(c, c->pc, &pa) && (b = block_single(c, pa, single_end)))
+	if (c->pc & 3)
+		find_block(c, c->pc);
+	else if (mmu_fetch(c, c->pc, &pa) && (b = block_single(c, pa, single_end)))
 		run_block(c, b, c->pc);
 	if (!m->open)
 		m->nr = 0;
+}
+
+/* Debug exceptions come from EL0, and from EL1 where MDSCR_EL1.KDE and PSTATE.D say so (D2.4). */
+static bool must_step(const struct cpu *c)
+{
+	const struct cpu_core *core = c->core;
+
+	if (__builtin_expect(!(core->r.mdscr & MDSCR_SS), 1) || core->r.oslock)
+		return false;
+	return !c->el || ((core->r.mdscr & MDSCR_KDE) && !(core->pstate & PSTATE_D));
+}
+
+#define STEP_ISS (1u << 24 | 0x22u)
+
+/*
+ * Software step (D2.12): with PSTATE.SS one instruction is executed and SS falls; without, the
+ * step exception is due. An instruction that faults was not executed and keeps its SS.
+ */
+static void run_step(struct cpu *c)
+{
+	struct cpu_core *core = c->core;
+	uint64_t pc = c->pc, exceptions = core->exceptions;
+
+	if (!(core->pstate & PSTATE_SS)) {
+		core_take_sync(c, pc, EC_SOFTSTEP_LOWER + c->el, STEP_ISS);
+		return;
+	}
+	core->pstate &= ~(uint32_t)PSTATE_SS;
+	/* So that a branch goes no further than its target. */
+	cpu_pend(c, CPU_PEND_RESYNC);
+	run_single(c);
+	if (core->exceptions != exceptions && core->r.elr == pc)
+		core->r.spsr |= PSTATE_SS;
+	else if (core->mmio.open)
+		core->pstate |= PSTATE_SS;
 }
 
 /* What is pending and not the caller's business. */
@@ -119,17 +157,27 @@ static bool run(struct cpu *c)
 		}
 		if (core->idle) {
 			core->idle = false;
-			if (!pending)
+			if (!pending) {
+				block_cache_idle(c);
 				return false;
+			}
 		}
+		/* No interrupt comes between a device's answer and the instruction that wants it. */
 		if (core->mmio.nr) {
-			run_mmio(c);
+			if (must_step(c))
+				run_step(c);
+			else
+				run_single(c);
 			continue;
 		}
 		if ((pending & CPU_PEND_IRQ) && !(core->pstate & PSTATE_I))
 			core_take_irq(c);
 		if (core->pstate & PSTATE_IL) {
 			core_take_sync(c, c->pc, EC_ILLEGAL_STATE, 0);
+			continue;
+		}
+		if (must_step(c)) {
+			run_step(c);
 			continue;
 		}
 		b = find_block(c, c->pc);

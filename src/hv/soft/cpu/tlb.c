@@ -180,6 +180,8 @@ static void post(struct cpu *to, const struct tlbi *t, uint64_t *ret_ticket)
 	*ret_ticket = ++in->posted;
 	pthread_mutex_unlock(&in->lock);
 	cpu_pend(to, CPU_PEND_TLBI);
+	/* It may sleep within PSCI CPU_SUSPEND, which counts as executing. */
+	soft_wake(to);
 }
 
 void tlb_broadcast(struct cpu *c, const struct tlbi *t)

@@ -14,15 +14,18 @@
 #include "util/bytes.h"
 #include "util/err.h"
 
-enum device_type { /* part of the snapshot format: never renumber */
-		   DEVICE_PL011 = 1,
-		   DEVICE_PL031 = 2,
-		   DEVICE_VSOCK = 16,
-		   DEVICE_BLK = 17,
-		   DEVICE_RNG = 18,
-		   DEVICE_BALLOON = 19,
-		   DEVICE_NET = 20,
-		   DEVICE_FS = 21,
+enum device_type {
+	/* Part of the snapshot format: never renumber. */
+	DEVICE_PL011 = 1,
+	DEVICE_PL031 = 2,
+	DEVICE_UART16550 = 3,
+	DEVICE_POWER = 4,
+	DEVICE_VSOCK = 16,
+	DEVICE_BLK = 17,
+	DEVICE_RNG = 18,
+	DEVICE_BALLOON = 19,
+	DEVICE_NET = 20,
+	DEVICE_FS = 21,
 };
 
 struct device {

@@ -149,6 +149,8 @@ static int machine_make_device(struct machine *m, struct vm_config *cfg, const s
 		return machine_make_balloon(&vc, ret, e);
 	case DEVICE_PL011:
 	case DEVICE_PL031:
+	case DEVICE_UART16550:
+	case DEVICE_POWER:
 	case DEVICE_NET:
 	case DEVICE_FS:
 		break;

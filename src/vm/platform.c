@@ -3,7 +3,7 @@
 
 #include "util/num.h"
 
-static const struct platform *const platforms[] = { &platform_arm64 };
+static const struct platform *const platforms[] = { &platform_arm64, &platform_x86_64 };
 
 const struct platform *platform_find(enum hv_arch arch)
 {

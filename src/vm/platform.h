@@ -37,7 +37,7 @@ struct platform {
 			  struct sm_err *e);
 };
 
-extern const struct platform platform_arm64;
+extern const struct platform platform_arm64, platform_x86_64;
 
 /* NULL: no such machine in this worker. */
 const struct platform *platform_find(enum hv_arch arch);

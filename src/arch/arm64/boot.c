@@ -5,9 +5,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "mem/gmem_io.h"
+#include "arch/file.h"
 #include "util/bytes.h"
 #include "util/fd.h"
 #include "util/num.h"
@@ -32,18 +31,6 @@ struct placement {
 	uint64_t initrd, initrd_len;
 	uint64_t fdt;
 };
-
-static int file_size(int fd, const char *what, uint64_t *ret, struct sm_err *e)
-{
-	struct stat st;
-
-	if (fd_stat(fd, &st) < 0)
-		return err_errno(e, errno, "%s", what);
-	if (!S_ISREG(st.st_mode))
-		return err_set(e, EINVAL, "%s: not a regular file", what);
-	*ret = (uint64_t)st.st_size;
-	return 0;
-}
 
 static const char *what_it_is(const uint8_t *header)
 {
@@ -127,17 +114,6 @@ static int place(const struct arm64_machine *m, struct placement *p, struct sm_e
 	return 0;
 }
 
-static int load_file(struct gmem *gm, int fd, const char *what, uint64_t gpa, uint64_t len, struct sm_err *e)
-{
-	struct iovec iov = { .iov_base = gmem_slice_write(gm, gpa, len), .iov_len = len };
-	int r;
-
-	if (!iov.iov_base)
-		return err_set(e, ENOSPC, "%s: does not fit into the guest memory", what);
-	r = gmem_preadv(fd, &iov, 1, 0);
-	return r < 0 ? err_errno(e, -r, "%s", what) : 0;
-}
-
 static int load_fdt(struct gmem *gm, const struct arm64_machine *m, const struct placement *p,
 		    struct sm_err *e)
 {
@@ -163,9 +139,9 @@ int arm64_boot_load(struct gmem *gm, int kernel_fd, int initrd_fd, const struct 
 	if (!r)
 		r = place(m, &p, e);
 	if (!r)
-		r = load_file(gm, kernel_fd, "kernel", p.kernel, p.kernel_len, e);
+		r = file_load(gm, kernel_fd, "kernel", 0, p.kernel, p.kernel_len, e);
 	if (!r && p.initrd_len)
-		r = load_file(gm, initrd_fd, "initrd", p.initrd, p.initrd_len, e);
+		r = file_load(gm, initrd_fd, "initrd", 0, p.initrd, p.initrd_len, e);
 	if (!r)
 		r = load_fdt(gm, m, &p, e);
 	if (r < 0)

@@ -256,17 +256,22 @@ static size_t erofs_dir_block(struct erofs_names *it, uint8_t block[EROFS_BLOCK]
 	return used;
 }
 
+struct erofs_child {
+	struct tree_entry *entry;
+};
+
 static int erofs_entry_cmp(const void *a, const void *b)
 {
-	const struct tree_entry *const *x = a, *const *y = b;
+	const struct tree_entry *x = ((const struct erofs_child *)a)->entry;
+	const struct tree_entry *y = ((const struct erofs_child *)b)->entry;
 
-	return erofs_name_cmp((*x)->name, (*x)->name_len, (*y)->name, (*y)->name_len);
+	return erofs_name_cmp(x->name, x->name_len, y->name, y->name_len);
 }
 
 /* Orders the children; whiteouts of an opaque directory hide nothing and are left out. */
 static int erofs_sort(struct tree_inode *dir)
 {
-	struct tree_entry **list = calloc((size_t)dir->nr_children + 1, sizeof(*list));
+	struct erofs_child *list = calloc((size_t)dir->nr_children + 1, sizeof(*list));
 	size_t nr = 0;
 
 	if (!list)
@@ -277,12 +282,12 @@ static int erofs_sort(struct tree_inode *dir)
 		if (whiteout && dir->opaque)
 			continue;
 		dir->has_whiteouts |= whiteout;
-		list[nr++] = d;
+		list[nr++].entry = d;
 	}
 	qsort(list, nr, sizeof(*list), erofs_entry_cmp);
-	dir->children = list[0];
+	dir->children = list[0].entry;
 	for (size_t i = 0; i < nr; i++)
-		list[i]->next = list[i + 1];
+		list[i].entry->next = list[i + 1].entry;
 	free(list);
 	return 0;
 }

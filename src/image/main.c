@@ -241,11 +241,12 @@ int main(int argc, char **argv)
 	struct sm_err e = { 0 };
 	int rc;
 
-	if (!v)
-		rc = err_set(&e, EINVAL,
-			     "usage: supermachine-image pull|list|remove|template --home DIR ...");
-	else
-		rc = main_parse(argc, argv, &a, &e);
+	if (!v) {
+		err_set(&e, EINVAL, "usage: supermachine-image pull|list|remove|template --home DIR ...");
+		emit_error(&e);
+		return 1;
+	}
+	rc = main_parse(argc, argv, &a, &e);
 	if (!rc)
 		rc = main_run(v, &a, &e);
 	if (rc)

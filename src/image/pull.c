@@ -180,7 +180,7 @@ static int pull_make_record(struct pull *p, struct image_record **ret, struct sm
 			 p->manifest->config.digest, "platform", p->o->platform, "created",
 			 (json_int_t)p->config->created, "size", (json_int_t)size, "config",
 			 p->config->config, "layers", layers);
-	return root ? record_create(root, p->o->reference->text, ret, e) : err_errno(e, ENOMEM, "store");
+	return record_create(root, p->o->reference->text, ret, e);
 }
 
 static int pull_write_blob(struct pull *p, const char *digest, const char *data, size_t len, struct sm_err *e)

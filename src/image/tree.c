@@ -14,13 +14,17 @@ struct tree_chunk {
 	char data[];
 };
 
+struct tree_bucket {
+	struct tree_entry *first;
+};
+
 struct tree {
 	struct tree_chunk *chunks;
 	size_t chunk_left;
 	char *chunk_pos;
 	uint64_t memory, nr_entries;
 	struct tree_inode *root;
-	struct tree_entry **buckets;
+	struct tree_bucket *buckets;
 	size_t nr_buckets, nr_hashed;
 };
 
@@ -133,7 +137,7 @@ static uint32_t tree_hash(const struct tree_inode *dir, const char *name, size_t
 struct tree_entry *tree_lookup(struct tree *t, const struct tree_inode *dir, const char *name, size_t len)
 {
 	uint32_t hash = tree_hash(dir, name, len);
-	struct tree_entry *d = t->buckets[hash & (t->nr_buckets - 1)];
+	struct tree_entry *d = t->buckets[hash & (t->nr_buckets - 1)].first;
 
 	while (d && (d->hash != hash || d->dir != dir || d->name_len != len || memcmp(d->name, name, len)))
 		d = d->hash_next;
@@ -143,7 +147,7 @@ struct tree_entry *tree_lookup(struct tree *t, const struct tree_inode *dir, con
 static void tree_grow(struct tree *t)
 {
 	size_t nr = t->nr_buckets * 4;
-	struct tree_entry **buckets = calloc(nr, sizeof(*buckets));
+	struct tree_bucket *buckets = calloc(nr, sizeof(*buckets));
 
 	/* Without memory for a larger table the old one does, slower. */
 	if (!buckets)
@@ -151,10 +155,10 @@ static void tree_grow(struct tree *t)
 	for (size_t i = 0; i < t->nr_buckets; i++) {
 		struct tree_entry *d, *next;
 
-		for (d = t->buckets[i]; d; d = next) {
+		for (d = t->buckets[i].first; d; d = next) {
 			next = d->hash_next;
-			d->hash_next = buckets[d->hash & (nr - 1)];
-			buckets[d->hash & (nr - 1)] = d;
+			d->hash_next = buckets[d->hash & (nr - 1)].first;
+			buckets[d->hash & (nr - 1)].first = d;
 		}
 	}
 	free(t->buckets);
@@ -185,7 +189,7 @@ static int tree_add(struct tree *t, const struct tree_place *p, struct tree_inod
 	d->name_len = (uint16_t)p->name_len;
 	memcpy(d->name, p->name, p->name_len);
 	d->hash = tree_hash(p->dir, p->name, p->name_len);
-	bucket = &t->buckets[d->hash & (t->nr_buckets - 1)];
+	bucket = &t->buckets[d->hash & (t->nr_buckets - 1)].first;
 	d->hash_next = *bucket;
 	*bucket = d;
 	d->next = p->dir->children;
@@ -204,7 +208,7 @@ static int tree_add(struct tree *t, const struct tree_place *p, struct tree_inod
 
 static void tree_unhash(struct tree *t, struct tree_entry *d)
 {
-	struct tree_entry **at = &t->buckets[d->hash & (t->nr_buckets - 1)];
+	struct tree_entry **at = &t->buckets[d->hash & (t->nr_buckets - 1)].first;
 
 	while (*at != d)
 		at = &(*at)->hash_next;

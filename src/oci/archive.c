@@ -40,7 +40,7 @@ static int archive_open_file(const struct archive_oci *a, const char *path, int 
 static int archive_blob(struct source *s, const struct descriptor *want, struct blob **ret, struct sm_err *e)
 {
 	char path[DIGEST_SIZE + 16];
-	int fd, rc;
+	int fd = -1, rc;
 
 	snprintf(path, sizeof(path), "blobs/sha256/%s", digest_hex(want->digest));
 	rc = archive_open_file((struct archive_oci *)s, path, &fd, e);
@@ -90,7 +90,7 @@ static int archive_read_index(struct archive_oci *a, struct sm_err *e)
 	char *data, what[64] = "index.json";
 	struct blob *b;
 	size_t len;
-	int fd, rc = archive_open_file(a, "index.json", &fd, e);
+	int fd = -1, rc = archive_open_file(a, "index.json", &fd, e);
 
 	if (rc)
 		return rc;

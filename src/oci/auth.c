@@ -184,8 +184,7 @@ static int auth_entry(const json_t *v, char ret[AUTH_BASIC_MAX])
 int auth_config_parse(const char *data, size_t len, const char *host, const char *what,
 		      char ret[AUTH_BASIC_MAX], struct sm_err *e)
 {
-	json_t *root = json_loadb(data, len, 0, NULL), *v;
-	const char *key;
+	json_t *root = json_loadb(data, len, 0, NULL), *auths;
 	int rc = 0;
 
 	*ret = 0;
@@ -193,8 +192,10 @@ int auth_config_parse(const char *data, size_t len, const char *host, const char
 		json_decref(root);
 		return err_set(e, EBADMSG, "%s: not valid JSON", what);
 	}
-	json_object_foreach(json_object_get(root, "auths"), key,
-			    v) if (!rc && !*ret && auth_key_match(key, host)) rc = auth_entry(v, ret);
+	auths = json_object_get(root, "auths");
+	for (void *i = json_object_iter(auths); i && !rc && !*ret; i = json_object_iter_next(auths, i))
+		if (auth_key_match(json_object_iter_key(i), host))
+			rc = auth_entry(json_object_iter_value(i), ret);
 	json_decref(root);
 	return rc ? err_set(e, EBADMSG, "%s: the entry for %s is damaged", what, host) : 0;
 }

@@ -256,10 +256,9 @@ static uint64_t image_config_time(const char *s)
 
 static bool image_config_strings(const json_t *v)
 {
-	const json_t *s;
-	size_t i;
-
-	json_array_foreach(v, i, s) if (!json_is_string(s)) return false;
+	for (size_t i = 0; i < json_array_size(v); i++)
+		if (!json_is_string(json_array_get(v, i)))
+			return false;
 	return json_is_array(v);
 }
 
@@ -307,36 +306,37 @@ static int image_config_diff_ids(const json_t *root, const char *what, struct im
 	return 0;
 }
 
+static int image_config_fill(const json_t *root, const char *what, struct image_config *c, struct sm_err *e)
+{
+	c->config = json_object();
+	if (!c->config)
+		return err_errno(e, ENOMEM, "%s", what);
+	manifest_platform(root, c->platform);
+	c->created = image_config_time(manifest_string(root, "created"));
+	if (!*c->platform)
+		return err_set(e, EBADMSG, "%s: the configuration names no platform", what);
+	if (!image_config_copy(json_object_get(root, "config"), c->config))
+		return err_set(e, EBADMSG, "%s: a field of the configuration has the wrong type", what);
+	return image_config_diff_ids(root, what, c, e);
+}
+
 int image_config_parse(const char *data, size_t len, const char *what, struct image_config **ret,
 		       struct sm_err *e)
 {
-	IMAGE_CONFIG_CLEANUP struct image_config *c = NULL;
-	json_t *root;
+	struct image_config *c;
+	json_t *root = NULL;
 	int rc = manifest_json(data, len, what, &root, e);
 
 	if (rc)
 		return rc;
 	c = calloc(1, sizeof(*c));
-	if (c)
-		c->config = json_object();
-	if (!c || !c->config) {
-		json_decref(root);
-		return err_errno(e, ENOMEM, "%s", what);
-	}
-	manifest_platform(root, c->platform);
-	c->created = image_config_time(manifest_string(root, "created"));
-	if (!*c->platform)
-		rc = err_set(e, EBADMSG, "%s: the configuration names no platform", what);
-	else if (!image_config_copy(json_object_get(root, "config"), c->config))
-		rc = err_set(e, EBADMSG, "%s: a field of the configuration has the wrong type", what);
-	else
-		rc = image_config_diff_ids(root, what, c, e);
+	rc = c ? image_config_fill(root, what, c, e) : err_errno(e, ENOMEM, "%s", what);
 	json_decref(root);
 	if (rc)
-		return rc;
-	*ret = c;
-	c = NULL;
-	return 0;
+		image_config_destroy(c);
+	else
+		*ret = c;
+	return rc;
 }
 
 void image_config_destroy(struct image_config *c)

@@ -87,7 +87,7 @@ static bool record_fill(struct image_record *r)
 
 int record_create(json_t *json, const char *what, struct image_record **ret, struct sm_err *e)
 {
-	struct image_record *r = calloc(1, sizeof(*r));
+	struct image_record *r = json ? calloc(1, sizeof(*r)) : NULL;
 
 	if (!r) {
 		json_decref(json);

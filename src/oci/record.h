@@ -33,7 +33,7 @@ struct image_record {
 	struct record_layer layers[RECORD_LAYERS_MAX];
 };
 
-/* Takes `json`, also when it fails; EBADMSG names `what`. */
+/* Takes `json`, also when it fails; NULL counts as out of memory. EBADMSG names `what`. */
 int record_create(json_t *json, const char *what, struct image_record **ret, struct sm_err *e);
 void record_destroy(struct image_record *r);
 void record_destroyp(struct image_record **r);

@@ -102,12 +102,12 @@ static int registry_take_token(struct registry *r, const char *data, size_t len,
 static int registry_fetch_token(struct registry *r, struct http *h, const struct auth_challenge *c,
 				struct sm_err *e)
 {
-	char basic[AUTH_BASIC_MAX + 8], *data;
+	char basic[AUTH_BASIC_MAX + 8], *data = NULL;
 	struct http_request q = { .accept = "application/json" };
-	struct http_answer a;
+	struct http_answer a = { 0 };
 	struct buf url;
 	bool again;
-	size_t len;
+	size_t len = 0;
 	int rc;
 
 	if (!strncasecmp(c->realm, "http://", 7) && !strncmp(r->base, "https:", 6))

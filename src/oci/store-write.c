@@ -252,13 +252,11 @@ int store_set_ref(struct store *s, struct store_tmp *t, const char *reference, c
 /* The file names that the records of `refs` need, as the keys of an object per folder. */
 static int store_reach(struct store *s, const json_t *refs, json_t *keep, struct sm_err *e)
 {
-	const json_t *v;
-	size_t i;
+	const json_t *list = json_object_get(refs, "refs");
 
-	json_array_foreach(json_object_get(refs, "refs"), i, v)
-	{
+	for (size_t i = 0; i < json_array_size(list); i++) {
 		RECORD_CLEANUP struct image_record *r = NULL;
-		const char *digest = json_string_value(json_object_get(v, "digest"));
+		const char *digest = json_string_value(json_object_get(json_array_get(list, i), "digest"));
 		char name[RECORD_LAYER_PATH_MAX];
 		int bad = 0, rc = store_read_record(s, digest, &r, e);
 

@@ -143,8 +143,7 @@ static bool store_ref_ok(const json_t *v)
 
 int store_read_refs(struct store *s, json_t **ret, struct sm_err *e)
 {
-	json_t *refs, *list, *v;
-	size_t i;
+	json_t *refs = NULL, *list;
 	int rc = store_read_json(s, "refs.json", &refs, e);
 
 	if (rc == -ENOENT) {
@@ -158,7 +157,9 @@ int store_read_refs(struct store *s, json_t **ret, struct sm_err *e)
 		return rc;
 	list = json_object_get(refs, "refs");
 	rc = json_is_array(list) ? 0 : -EBADMSG;
-	json_array_foreach(list, i, v) if (!store_ref_ok(v)) rc = -EBADMSG;
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (!store_ref_ok(json_array_get(list, i)))
+			rc = -EBADMSG;
 	if (rc) {
 		json_decref(refs);
 		return err_set(e, EBADMSG, "store %s: the file 'refs.json' is damaged", s->path);
@@ -170,7 +171,7 @@ int store_read_refs(struct store *s, json_t **ret, struct sm_err *e)
 int store_read_record(struct store *s, const char *digest, struct image_record **ret, struct sm_err *e)
 {
 	char path[RECORD_LAYER_PATH_MAX];
-	json_t *json;
+	json_t *json = NULL;
 	int rc;
 
 	snprintf(path, sizeof(path), "images/%.64s.json", digest_hex(digest));
@@ -181,15 +182,16 @@ int store_read_record(struct store *s, const char *digest, struct image_record *
 int store_lookup(struct store *s, const char *reference, const char *platform, struct image_record **ret,
 		 struct sm_err *e)
 {
-	json_t *refs, *v;
-	size_t i;
+	json_t *refs = NULL, *list;
 	int rc = store_read_refs(s, &refs, e);
 
 	if (rc)
 		return rc;
 	rc = -ENOENT;
-	json_array_foreach(json_object_get(refs, "refs"), i, v)
-	{
+	list = json_object_get(refs, "refs");
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *v = json_array_get(list, i);
+
 		if (strcmp(json_string_value(json_object_get(v, "reference")), reference) ||
 		    strcmp(json_string_value(json_object_get(v, "platform")), platform))
 			continue;
@@ -230,7 +232,7 @@ int store_open_layer(struct store *s, const struct record_layer *l, int *ret_fd,
 int store_list(struct store *s, int (*fn)(void *opaque, const char *reference, const struct image_record *r),
 	       void *opaque, struct sm_err *e)
 {
-	json_t *refs, *list;
+	json_t *refs = NULL, *list;
 	int rc = store_read_refs(s, &refs, e);
 
 	if (rc)

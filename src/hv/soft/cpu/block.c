@@ -72,16 +72,29 @@ static uint32_t generation_of(struct soft_vm *vm, uint64_t pa)
 	       __atomic_load_n(&vm->code.all, __ATOMIC_ACQUIRE);
 }
 
+/*
+ * Other CPUs may execute the old code until their next context synchronisation, but Linux
+ * patches branches and NOPs without one (aarch64_insn_patch_text_nosync) and expects them to
+ * be seen soon: the others look at the epoch at their next block.
+ */
+static void code_changed(struct soft_vm *vm)
+{
+	__atomic_fetch_add(&vm->code.epoch, 1, __ATOMIC_SEQ_CST);
+	for (uint32_t i = 0; i < vm->nr_vcpus && vm->nr_vcpus > 1; i++)
+		if (vm->cpus[i])
+			cpu_pend(vm->cpus[i], CPU_PEND_RESYNC);
+}
+
 void block_invalidate_page(struct soft_vm *vm, uint64_t pa)
 {
 	__atomic_fetch_add(page_counter(vm, pa), 1, __ATOMIC_SEQ_CST);
-	__atomic_fetch_add(&vm->code.epoch, 1, __ATOMIC_SEQ_CST);
+	code_changed(vm);
 }
 
 void block_invalidate_all(struct soft_vm *vm)
 {
 	__atomic_fetch_add(&vm->code.all, 1, __ATOMIC_SEQ_CST);
-	__atomic_fetch_add(&vm->code.epoch, 1, __ATOMIC_SEQ_CST);
+	code_changed(vm);
 }
 
 /*

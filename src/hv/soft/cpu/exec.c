@@ -132,8 +132,10 @@ static void serve_pending(struct cpu *c, uint32_t pending)
 {
 	if (pending & CPU_PEND_TLBI)
 		tlb_serve(c);
-	if (pending & CPU_PEND_RESYNC)
+	if (pending & CPU_PEND_RESYNC) {
 		__atomic_fetch_and(&c->pending, ~(uint32_t)CPU_PEND_RESYNC, __ATOMIC_SEQ_CST);
+		block_sync(c);
+	}
 	if (pending & CPU_PEND_TIMER) {
 		__atomic_fetch_and(&c->pending, ~(uint32_t)CPU_PEND_TIMER, __ATOMIC_SEQ_CST);
 		timer_update(c);

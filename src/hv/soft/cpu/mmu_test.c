@@ -420,6 +420,31 @@ static void broadcast_takes_effect_before_dsb_ends(void **state)
 	}
 }
 
+/* CPU 1 never synchronises by itself: B . becomes a NOP before the WFI. */
+static void patched_loop_is_left_soon(void **state)
+{
+	struct rig_cpu r;
+	struct cpu *other;
+	pthread_t thread;
+
+	(void)state;
+	rig_cpu_init(&r, 2);
+	other = r.vm->cpus[1];
+	PROGRAM(&r, T_USER, A_B(0), A_WFI);
+	other->pc = T_USER;
+	assert_int_equal(pthread_create(&thread, NULL, run_until_wfi, other), 0);
+	while (!__atomic_load_n(&other->core->inbox.running, __ATOMIC_SEQ_CST))
+		;
+	/* MMU off: nothing but Device memory, and IC takes the address as it is. */
+	PROGRAM(&r, T_CODE, 0xb9000000u | 4 << 5 | 1, A_MSR(K_SYS(3, 5, 1), 4), A_DSB, A_WFI);
+	r.c->x[1] = A_NOP;
+	r.c->x[4] = T_USER;
+	rig_go(&r, T_CODE);
+	pthread_join(thread, NULL);
+	assert_int_equal(other->pc, T_USER + 8);
+	rig_cpu_fini(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -438,6 +463,7 @@ int main(void)
 		cmocka_unit_test(address_spaces_are_told_apart),
 		cmocka_unit_test(at_reports_what_the_walk_finds),
 		cmocka_unit_test(broadcast_takes_effect_before_dsb_ends),
+		cmocka_unit_test(patched_loop_is_left_soon),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

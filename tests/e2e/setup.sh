@@ -87,9 +87,12 @@ setup_images() {
 	umo raw add-layer --image "$layout:corrupt" "$work/unique.tar"
 	mkdir -p "$work/demo"
 	cp -a "$(demo_image)/." "$work/demo/"
-	# What umoci makes of the layers is what the guest must see.
+	# What umoci makes of the layers is what the guest must see, by the same script.
+	umo tag --image "$work/demo:demo" tree
+	umo raw add-layer --image "$work/demo:tree" "$work/low.tar"
+	umo raw add-layer --image "$work/demo:tree" "$work/high.tar"
 	if [ "$(id -u)" = 0 ]; then
-		umo unpack --image "$layout:layers" "$work/unpacked"
+		umo unpack --image "$work/demo:tree" "$work/unpacked"
 		python3 "$top/tests/e2e/tree.py" "$work/unpacked/rootfs/w" >"$work/expected.tree"
 		rm -rf "$work/unpacked"
 	fi
@@ -127,6 +130,7 @@ setup_push() {
 		push "oci:$layout:$tag" "$tag:latest"
 	done
 	push "oci:$work/demo:demo" demo:latest
+	push "oci:$work/demo:tree" tree:latest
 	push "oci:$layout:layers" zstd:latest --dest-compress-format zstd
 	push "oci:$layout:base" schema:docker --format v2s2
 }

@@ -33,15 +33,30 @@ like() {
 	[[ $1 =~ $2 ]] || fail "${3:-value}: $(printf %q "$1") does not match $2"
 }
 
+# A test in a process group of its own, which ends when its time is over.
+TAP_SECONDS=${TAP_SECONDS:-180}
+
 tap_run_one() { # FUNCTION
-	local out rc
+	local out rc pid timer
 	out=$(mktemp)
+	set -m
 	# Not in a condition: that would switch errexit off inside.
 	(
 		set -euo pipefail
 		tap_body "$1"
-	) >"$out" 2>&1 </dev/null
+	) >"$out" 2>&1 </dev/null &
+	pid=$!
+	(
+		sleep "$TAP_SECONDS"
+		echo "killed after $TAP_SECONDS s" >>"$out"
+		kill -KILL -- -$pid
+	) >/dev/null 2>&1 </dev/null &
+	timer=$!
+	set +m
+	wait $pid 2>/dev/null
 	rc=$?
+	kill -KILL -- -$timer 2>/dev/null
+	wait $timer 2>/dev/null
 	case $rc in
 	0) tap_say ok "$1" ;;
 	77) tap_say ok "$1" "SKIP $(sed -n 's/^tap-skip: //p' "$out" | tail -n 1)" ;;

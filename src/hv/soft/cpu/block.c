@@ -196,14 +196,14 @@ struct block *block_get(struct cpu *c, uint64_t pa)
 
 struct block *block_single(struct cpu *c, uint64_t pa, op_fn *end)
 {
-	struct block *b = &c->core->step.head;
+	struct block *b = (struct block *)(void *)c->core->step;
 	const uint8_t *page = mmu_host_page(c, pa);
 
 	if (!page)
 		return NULL;
 	*b = (struct block){ .key = key_of(c, pa), .nr_ops = 1 };
-	c->core->step.ops[0] = (struct op){ 0 };
-	decode(c, guest_get32((uint64_t)(uintptr_t)page + (pa & (GMEM_PAGE - 1))), &c->core->step.ops[0]);
-	c->core->step.ops[1] = (struct op){ .fn = end };
+	b->ops[0] = (struct op){ 0 };
+	decode(c, guest_get32((uint64_t)(uintptr_t)page + (pa & (GMEM_PAGE - 1))), &b->ops[0]);
+	b->ops[1] = (struct op){ .fn = end };
 	return b;
 }

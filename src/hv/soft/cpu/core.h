@@ -173,10 +173,8 @@ struct cpu_core {
 	struct inbox inbox;
 	bool tlbi_sent;
 	uint64_t tlbi_ticket[HV_VCPUS_MAX];
-	struct {
-		struct block head; /* ops follow */
-		struct op ops[2];
-	} step;
+	/* block_single's block: one instruction and what follows it. */
+	_Alignas(struct block) uint8_t step[sizeof(struct block) + 2 * sizeof(struct op)];
 	struct fetch_context fetch[FETCH_COUNT];
 	struct tlb_context tlb[CTX_COUNT];
 	struct jump_entry jump[JUMP_SIZE];

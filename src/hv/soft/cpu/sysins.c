@@ -22,11 +22,18 @@ enum {
 
 static const struct op *zero_line(struct cpu *c, const struct op *op, uint64_t va)
 {
+	const struct tlb_entry *t = tlb_slot(c->tlb, va);
+
 	va &= ~(uint64_t)(LINE - 1);
+	if (tlb_hit(t->tag_write, va, LINE)) {
+		for (uint32_t i = 0; i < LINE; i += 8)
+			guest_put64(va + t->addend + i, 0);
+		OP_TAIL(c, op + 1);
+	}
 	for (uint32_t i = 0; i < LINE; i += 16)
 		if (!cpu_store_pair64(c, op, va + i, 0, 0))
 			return cpu_after_fault(c);
-	OP_NEXT(c, op);
+	OP_TAIL(c, op + 1);
 }
 
 /* Caches are always coherent, but the address is looked at: faults say CM and WnR (D17.2.37). */
@@ -43,7 +50,7 @@ static const struct op *by_address(struct cpu *c, const struct op *op, uint32_t 
 	}
 	if (key == IC_IVAU)
 		block_invalidate_page(c->vm, w.pa);
-	OP_NEXT(c, op);
+	OP_TAIL(c, op + 1);
 }
 
 /* PAR_EL1 in its 64-bit format (D19.2.113). */
@@ -59,7 +66,7 @@ static const struct op *translate(struct cpu *c, const struct op *op, uint32_t k
 	else
 		c->core->r.par = (uint64_t)w.attr << 56 | (w.pa & TLB_PAGE_MASK) | 1u << 11 | 1u << 9 |
 				 (uint64_t)w.sh << 7;
-	OP_NEXT(c, op);
+	OP_TAIL(c, op + 1);
 }
 
 /* TLBI: CRm 7 local, 3 inner shareable; op2 says what. False: no such operation. */
@@ -100,7 +107,7 @@ static const struct op *tlbi(struct cpu *c, const struct op *op, uint32_t key, u
 		tlb_broadcast(c, &t);
 	else
 		tlb_invalidate(c, &t);
-	OP_NEXT(c, op);
+	OP_TAIL(c, op + 1);
 }
 
 /* What EL0 may do, when SCTLR_EL1 lets it. */

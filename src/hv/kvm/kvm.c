@@ -250,8 +250,11 @@ static void kvm_on_kick(int sig)
 	(void)sig;
 }
 
-/* The handler is the process's: installed once by whoever comes first, always the same. */
-static void kvm_take_kicks(void)
+/*
+ * The handler is the process's: installed by every vCPU thread, always the same.
+ * syscalls vcpu: rt_sigaction
+ */
+static void kvm_take_kicks(struct kvm_vcpu *c)
 {
 	struct sigaction sa = { .sa_handler = kvm_on_kick };
 	sigset_t set;
@@ -260,6 +263,13 @@ static void kvm_take_kicks(void)
 	sigemptyset(&set);
 	sigaddset(&set, KVM_KICK_SIGNAL);
 	pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+	c->takes_kicks = true;
+}
+
+/* The access of the last exit that is not done yet. */
+static uint8_t *kvm_pio_data(const struct kvm_vcpu *c)
+{
+	return (uint8_t *)c->run + c->run->io.data_offset + (size_t)c->pio_done * c->run->io.size;
 }
 
 /* A read's answer, stored by the caller in the exit it was given. */
@@ -273,7 +283,31 @@ static void kvm_answer(struct kvm_vcpu *c, const struct hv_exit *x)
 	if (run->exit_reason == KVM_EXIT_MMIO)
 		memcpy(run->mmio.data, &x->data, sizeof(run->mmio.data));
 	else if (run->exit_reason == KVM_EXIT_IO)
-		memcpy((uint8_t *)run + run->io.data_offset, &x->data, run->io.size);
+		memcpy(kvm_pio_data(c), &x->data, run->io.size);
+}
+
+/* One access of the several that a string instruction makes in one exit. */
+static void kvm_exit_pio(struct kvm_vcpu *c, struct hv_exit *x)
+{
+	const struct kvm_run *run = c->run;
+
+	x->reason = HV_EXIT_PIO;
+	x->addr = run->io.port;
+	x->len = run->io.size;
+	x->is_write = run->io.direction == KVM_EXIT_IO_OUT;
+	x->data = 0;
+	if (x->is_write)
+		memcpy(&x->data, kvm_pio_data(c), run->io.size);
+	c->mmio_open = true;
+}
+
+/* The next access of that exit; false: it was the last. */
+static bool kvm_next_pio(struct kvm_vcpu *c, struct hv_exit *x)
+{
+	if (c->run->exit_reason != KVM_EXIT_IO || ++c->pio_done >= c->run->io.count)
+		return false;
+	kvm_exit_pio(c, x);
+	return true;
 }
 
 static bool kvm_exit_mmio(struct kvm_vcpu *c, struct hv_exit *x)
@@ -285,15 +319,17 @@ static bool kvm_exit_mmio(struct kvm_vcpu *c, struct hv_exit *x)
 	x->len = (uint8_t)run->mmio.len;
 	x->is_write = run->mmio.is_write;
 	x->data = 0;
-	if (x->is_write)
-		memcpy(&x->data, run->mmio.data, sizeof(x->data));
 	c->mmio_open = true;
-	return x->len == 1 || x->len == 2 || x->len == 4 || x->len == 8;
+	if (x->len != 1 && x->len != 2 && x->len != 4 && x->len != 8)
+		return false;
+	if (x->is_write)
+		memcpy(&x->data, run->mmio.data, x->len);
+	return true;
 }
 
 static void kvm_exit_fault(struct kvm_vcpu *c, struct hv_exit *x, const char *what)
 {
-	char regs[120];
+	char regs[512];
 
 	kvm_arch_describe(c, regs, sizeof(regs));
 	x->reason = HV_EXIT_FAULT;
@@ -325,6 +361,10 @@ static void kvm_exit(struct kvm_vcpu *c, struct hv_exit *x)
 	case KVM_EXIT_MMIO:
 		if (!kvm_exit_mmio(c, x))
 			kvm_exit_fault(c, x, "an access of a size no device has");
+		return;
+	case KVM_EXIT_IO:
+		c->pio_done = 0;
+		kvm_exit_pio(c, x);
 		return;
 	case KVM_EXIT_INTR:
 		x->reason = HV_EXIT_KICKED;
@@ -365,10 +405,13 @@ static int kvm_vcpu_run(void *impl, struct hv_exit *x, struct sm_err *e)
 	struct kvm_vcpu *c = impl;
 	int r, err;
 
-	if (c->mmio_open)
+	if (c->mmio_open) {
 		kvm_answer(c, x);
-	if (!c->in_run)
-		kvm_take_kicks();
+		if (kvm_next_pio(c, x))
+			return 0;
+	}
+	if (!c->takes_kicks || !pthread_equal(c->thread, pthread_self()))
+		kvm_take_kicks(c);
 	kvm_enter(c, true);
 	do
 		r = ioctl(c->fd, KVM_RUN, 0);
@@ -386,6 +429,7 @@ static int kvm_vcpu_run(void *impl, struct hv_exit *x, struct sm_err *e)
 	return 0;
 }
 
+/* syscalls: tgkill */
 /* immediate_exit makes a run that is about to start return; the signal ends one under way. */
 static void kvm_vcpu_kick(void *impl)
 {

@@ -34,7 +34,9 @@ struct kvm_vcpu {
 	uint32_t index;
 	int fd;
 	struct kvm_run *run;
-	bool mmio_open; /* the last exit is an access; it ends with the next run */
+	bool mmio_open;	   /* the last exit is an access; it ends with the next run */
+	uint32_t pio_done; /* accesses of a port exit that were handed out and answered */
+	bool takes_kicks;  /* `thread` can be kicked */
 
 	/* Guards `thread` against a kick while the thread comes and goes. */
 	pthread_mutex_t lock;

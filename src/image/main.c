@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "image/confine.h"
@@ -51,6 +52,9 @@ static int main_watch_signals(sigset_t *set, struct sm_err *e)
 	int rc;
 
 	signal(SIGPIPE, SIG_IGN);
+	/* Whoever asked is gone: as if it had sent the signal. */
+	if (prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0) < 0)
+		return err_errno(e, errno, "supermachine-image");
 	sigemptyset(set);
 	sigaddset(set, SIGINT);
 	sigaddset(set, SIGTERM);

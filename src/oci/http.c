@@ -227,7 +227,11 @@ static int http_error(struct http *h, struct sm_err *e)
 		return err_set(e, EBADMSG, "registry %s: its answer has more than %zu bytes of headers",
 			       h->host, HTTP_HEADERS_MAX);
 	}
-	if (code == ECONNREFUSED || code == EHOSTUNREACH)
+	if (h->result == CURLE_COULDNT_RESOLVE_HOST || h->result == CURLE_COULDNT_RESOLVE_PROXY)
+		return err_set(e, code,
+			       "registry %s: its name cannot be resolved; check the network and the name",
+			       h->host);
+	if (h->result == CURLE_COULDNT_CONNECT)
 		return err_errno(e, code, "registry %s: cannot be reached", h->host);
 	if (h->result == CURLE_OPERATION_TIMEDOUT)
 		return err_set(e, code, "registry %s: it stopped answering", h->host);

@@ -48,9 +48,9 @@ refused() {
 	is "$(find "$home/store/tmp" -mindepth 1 2>/dev/null)" '' 'left in tmp'
 }
 
-can_mount() {
+# umoci needs it to give files to others.
+is_root() {
 	[ "$(id -u)" = 0 ] || skip 'not root'
-	grep -qw erofs /proc/filesystems || modprobe erofs 2>/dev/null || skip 'no EROFS in this kernel'
 }
 
 # Starts the lying registry over the image $1 of the layout.
@@ -66,14 +66,27 @@ lying() { # TAG
 	[ -n "$lying_port" ] || fail "the lying registry: $(cat "$scratch/lying.log")"
 }
 
+mounts=()
+unmount() {
+	local i
+	for ((i = ${#mounts[@]} - 1; i >= 0; i--)); do umount "${mounts[i]}"; done
+	mounts=()
+}
+
+# Also when the test fails.
+tap_clean() {
+	[ -z "$lying_pid" ] || kill "$lying_pid" 2>/dev/null
+	unmount
+}
+
 tap_after() {
-	[ -z "$lying_pid" ] || kill "$lying_pid"
 	is "$(find "$home/store/tmp" -mindepth 1 2>/dev/null)" '' 'left in tmp'
 	rm -rf "$scratch"
 }
 
 tap_body() { # FUNCTION
 	tap_before
+	trap tap_clean EXIT
 	"$1"
 	tap_after
 }

@@ -74,9 +74,10 @@ enum sm_pull { SM_PULL_MISSING, SM_PULL_ALWAYS, SM_PULL_NEVER };
 struct sm_pull_options {
 	size_t size;
 	enum sm_pull policy;
-	const char *platform; /* "linux/arm64"; NULL: that of the default backend */
+	const char *platform; /* "linux/arm64"; NULL: that of `backend` */
 	sm_progress_fn *progress;
 	void *progress_opaque;
+	const char *backend; /* the one it shall run on; NULL: auto */
 };
 
 /*

@@ -11,6 +11,7 @@
 #include "util/landlock.h"
 
 struct checker {
+	struct sm_ctx *ctx;
 	int (*fn)(void *opaque, const struct sm_check_info *info);
 	void *opaque;
 	int stop;
@@ -30,9 +31,11 @@ static void check_guest_file(struct checker *c, const struct places *p, const ch
 	const struct backend *b;
 	char path[PATH_MAX];
 	struct sm_err e;
-	bool ok = !backend_choose("auto", &b, &e) && !places_guest_file(p, b->arch, file, path, &e);
+	bool ok = !backend_choose(c->ctx, NULL, &b, &e) &&
+		  !places_guest_file(p, b->arch, file ? file : b->kernel, path, &e);
 
-	check_tell(c, name, ok, true, ok ? path : e.text, ok || e.code != ENOENT ? "" : "run ./quickstart, which builds it");
+	check_tell(c, name, ok, true, ok ? path : e.text,
+		   ok || e.code != ENOENT ? "" : "run ./quickstart, which builds it");
 }
 
 static void check_program(struct checker *c, const struct places *p, const char *name)
@@ -74,10 +77,10 @@ static void check_landlock(struct checker *c)
 int sm_check_list(struct sm_ctx *ctx, int (*fn)(void *opaque, const struct sm_check_info *info), void *opaque,
 		  struct sm_err *e)
 {
-	struct checker c = { fn, opaque, 0 };
+	struct checker c = { ctx, fn, opaque, 0 };
 
 	(void)e;
-	check_guest_file(&c, &ctx->places, "guest kernel", "Image");
+	check_guest_file(&c, &ctx->places, "guest kernel", NULL);
 	check_guest_file(&c, &ctx->places, "guest initrd", "initrd");
 	check_program(&c, &ctx->places, "supermachine-worker");
 	check_program(&c, &ctx->places, "supermachine-image");

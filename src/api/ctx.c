@@ -23,9 +23,11 @@ int sm_ctx_create(const struct sm_ctx_options *o, struct sm_ctx **ret, struct sm
 	ctx = calloc(1, sizeof(*ctx));
 	if (!ctx)
 		return err_errno(e, ENOMEM, "context");
+	pthread_mutex_init(&ctx->lock, NULL);
 	ctx->log = (struct log){ o->log, o->log_opaque, o->log_level };
 	r = places_find(o->home, &ctx->places, e);
 	if (r < 0) {
+		pthread_mutex_destroy(&ctx->lock);
 		free(ctx);
 		return r;
 	}
@@ -39,5 +41,6 @@ void sm_ctx_destroy(struct sm_ctx *ctx)
 	if (!ctx)
 		return;
 	assert(!__atomic_load_n(&ctx->nr_users, __ATOMIC_RELAXED));
+	pthread_mutex_destroy(&ctx->lock);
 	free(ctx);
 }

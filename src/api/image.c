@@ -66,7 +66,7 @@ int sm_image_open(struct sm_ctx *ctx, const char *reference, const struct sm_pul
 {
 	static const struct sm_pull_options none = { .size = sizeof(none) };
 	const struct backend *backend;
-	struct reference ref;
+	struct reference ref = { 0 };
 	const char *platform;
 	int r;
 
@@ -74,7 +74,7 @@ int sm_image_open(struct sm_ctx *ctx, const char *reference, const struct sm_pul
 		o = &none;
 	if (o->size < sizeof(none))
 		return err_set(e, EINVAL, "sm_pull_options.size is %zu: set it to sizeof", o->size);
-	r = backend_choose("auto", &backend, e);
+	r = backend_choose(ctx, o->backend, &backend, e);
 	if (!r)
 		r = reference_parse(reference, &ref, e);
 	if (r < 0)
@@ -169,7 +169,7 @@ int sm_image_list(struct sm_ctx *ctx, int (*fn)(void *opaque, const struct sm_im
 int sm_image_remove(struct sm_ctx *ctx, const char *reference, struct sm_err *e)
 {
 	struct reference ref;
-	struct store *store;
+	struct store *store = NULL;
 	uint64_t freed;
 	int r = reference_parse(reference, &ref, e);
 

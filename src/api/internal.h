@@ -12,9 +12,13 @@
 #include "oci/store.h"
 #include "util/log.h"
 
+struct backend;
+
 struct sm_ctx {
 	struct places places;
 	struct log log;
+	pthread_mutex_t lock; /* guards `best`, which is probed once */
+	const struct backend *best;
 	uint32_t nr_users; /* atomic: images and VMs alive, for the assertion in destroy */
 };
 
@@ -56,8 +60,13 @@ int rundir_connect(int dir_fd, const char *name, int *ret, struct sm_err *e);
 /* Which backend "auto" is, and what it runs. */
 struct backend {
 	const char *name, *platform, *arch; /* "soft", "linux/arm64", "arm64" */
+	const char *kernel;		    /* file name of its guest kernel */
+	const char *cmdline;		    /* what this machine's kernel must be told */
+	int (*probe)(struct sm_err *e);	    /* 0 when it runs Linux here */
+	const char *what;		    /* one sentence for people */
 };
-int backend_choose(const char *wanted, const struct backend **ret, struct sm_err *e);
+/* NULL and "auto" are the best that works; a named one that does not is an error. */
+int backend_choose(struct sm_ctx *ctx, const char *wanted, const struct backend **ret, struct sm_err *e);
 
 /* Argument lists: NULL or NULL-terminated. */
 size_t strv_len(const char *const *v);

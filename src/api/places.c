@@ -22,6 +22,8 @@ static int places_mkdir(const char *path, struct sm_err *e)
 	char part[PATH_MAX];
 	size_t len = strlen(path);
 
+	if (len >= sizeof(part))
+		return err_set(e, ENAMETOOLONG, "%.80s...: path too long", path);
 	for (size_t i = 1; i <= len; i++) {
 		if (path[i] != '/' && path[i])
 			continue;
@@ -149,7 +151,7 @@ static int places_find_programs(struct places *p, struct sm_err *e)
 
 int places_find(const char *home, struct places *ret, struct sm_err *e)
 {
-	struct places p;
+	struct places p = { 0 };
 	int r = places_find_home(home, &p, e);
 
 	if (!r)

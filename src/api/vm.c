@@ -29,7 +29,7 @@
 #define VM_READY_TIMEOUT_MS 120000
 
 /* dummy: without it the guest shows a network interface nobody asked for. */
-#define VM_CMDLINE "console=ttyAMA0 reboot=t panic=-1 quiet dummy.numdummies=0"
+#define VM_CMDLINE "panic=-1 quiet dummy.numdummies=0"
 
 static uint64_t vm_now_us(void)
 {
@@ -81,7 +81,7 @@ static int vm_add_guest(struct sm_ctx *ctx, const struct backend *b, const struc
 	int r = 0;
 
 	if (!o->kernel)
-		r = places_guest_file(&ctx->places, b->arch, "Image", kernel, e);
+		r = places_guest_file(&ctx->places, b->arch, b->kernel, kernel, e);
 	if (!r)
 		r = vm_files_open(f, "kernel", o->kernel ? o->kernel : kernel, e);
 	if (!r && !o->initrd)
@@ -182,8 +182,8 @@ static int vm_send_start(struct sm_vm *vm, const struct backend *b, const struct
 	}
 	while (layer < f->nr_layers && nr < WORKER_FDS_MAX)
 		fds[nr++] = f->layers[layer++];
-	snprintf(cmdline, sizeof(cmdline), VM_CMDLINE " sm.layers=%zu sm.root=%s", f->nr_layers,
-		 f->root_disk ? "disk" : "tmpfs");
+	snprintf(cmdline, sizeof(cmdline), "%s " VM_CMDLINE " sm.layers=%zu sm.root=%s", b->cmdline,
+		 f->nr_layers, f->root_disk ? "disk" : "tmpfs");
 	msg = json_pack("{s:s, s:I, s:i, s:s, s:s, s:i, s:o}", "op", "start", "memory", (json_int_t)o->memory,
 			"cpus", (int)o->cpus, "backend", b->name, "cmdline", cmdline, "layers",
 			(int)f->nr_layers, "fds", names);
@@ -385,13 +385,13 @@ static int vm_check_options(const struct sm_vm_options *o, struct sm_vm_options 
 int sm_vm_start(struct sm_image *image, const struct sm_vm_options *o, struct sm_vm **ret, struct sm_err *e)
 {
 	const struct backend *b;
-	struct sm_vm_options opt;
+	struct sm_vm_options opt = { 0 };
 	struct sm_vm *vm;
 	int r = vm_check_options(o, &opt, e);
 
 	if (!r)
-		r = backend_choose(opt.backend, &b, e);
-	if (r < 0)
+		r = backend_choose(image->ctx, opt.backend, &b, e);
+	if (r)
 		return r;
 	if (strcmp(image->record->platform, b->platform) != 0)
 		return err_set(e, ENOTSUP, "image %s is for %s: backend %s runs %s", image->reference,

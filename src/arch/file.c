@@ -23,12 +23,12 @@ int file_size(int fd, const char *what, uint64_t *ret, struct sm_err *e)
 int file_read(int fd, const char *what, uint64_t off, void *dst, uint64_t len, struct sm_err *e)
 {
 	ssize_t n = fd_pread_full(fd, dst, len, off);
+	unsigned long long off_end = off + len;
 
 	if (n < 0)
 		return err_errno(e, (int)-n, "%s", what);
 	if ((uint64_t)n < len)
-		return err_set(e, ENOEXEC, "%s: it ends after %llu bytes", what,
-			       (unsigned long long)(off + (uint64_t)n));
+		return err_set(e, ENOEXEC, "%s: it is shorter than %llu bytes", what, off_end);
 	return 0;
 }
 

@@ -33,8 +33,9 @@ struct opt {
 	size_t offset; /* of the value in the verb's struct */
 };
 
+/* Copies of strings. */
 struct strv {
-	const char **v; /* NULL-terminated or NULL */
+	char **v; /* NULL-terminated or NULL */
 	size_t nr;
 };
 void strv_add(struct strv *s, const char *text);

@@ -9,19 +9,21 @@
 
 void strv_add(struct strv *s, const char *text)
 {
-	const char **v = realloc(s->v, (s->nr + 2) * sizeof(*v));
+	char **v = realloc(s->v, (s->nr + 2) * sizeof(char *)), *copy = strdup(text);
 
-	if (!v) {
+	if (!v || !copy) {
 		cli_error("out of memory");
 		exit(CLI_OURS);
 	}
 	s->v = v;
-	s->v[s->nr++] = text;
+	s->v[s->nr++] = copy;
 	s->v[s->nr] = NULL;
 }
 
 void strv_fini(struct strv *s)
 {
+	for (size_t i = 0; i < s->nr; i++)
+		free(s->v[i]);
 	free(s->v);
 	*s = (struct strv){ 0 };
 }

@@ -33,7 +33,7 @@ static const struct opt run_opts[] = {
 	{ "entrypoint", 0, OPT_STRING, "CMD", "instead of the image's entrypoint", OPT(entrypoint) },
 	{ "memory", 'm', OPT_SIZE, "SIZE", "guest memory (512m)", OPT(memory) },
 	{ "cpus", 0, OPT_COUNT, "N", "virtual CPUs (1)", OPT(cpus) },
-	{ "backend", 0, OPT_STRING, "NAME", "auto or soft", OPT(backend) },
+	{ "backend", 0, OPT_STRING, "NAME", "auto, kvm or soft", OPT(backend) },
 	{ "hostname", 0, OPT_STRING, "NAME", "the guest's host name", OPT(hostname) },
 	{ "pull", 0, OPT_STRING, "WHEN", "always, missing or never", OPT(pull) },
 	{ "kernel", 0, OPT_STRING, "FILE", "another guest kernel", OPT(kernel) },
@@ -98,7 +98,7 @@ static int run_exec(struct sm_vm *vm, const struct run_args *a, const char *cons
 	int r;
 
 	o.argv = argv;
-	o.env = a->env.v;
+	o.env = (const char *const *)a->env.v;
 	o.entrypoint = a->entrypoint;
 	o.cwd = a->workdir;
 	o.user = a->user;
@@ -211,9 +211,10 @@ static void run_expand_env(struct strv *env)
 		char *text;
 
 		if (strchr(env->v[i], '=')) {
-			strv_add(&out, strdup(env->v[i]));
+			strv_add(&out, env->v[i]);
 		} else if ((value = getenv(env->v[i])) && asprintf(&text, "%s=%s", env->v[i], value) > 0) {
 			strv_add(&out, text);
+			free(text);
 		}
 	}
 	strv_fini(env);
@@ -222,7 +223,7 @@ static void run_expand_env(struct strv *env)
 
 static int run_image(const struct run_args *a, const char *reference, const char *const *argv)
 {
-	struct sm_pull_options po = { .size = sizeof(po), .progress = progress_show };
+	struct sm_pull_options po = { .size = sizeof(po), .progress = progress_show, .backend = a->backend };
 	struct sm_image *image = NULL;
 	struct progress progress;
 	struct sm_ctx *ctx;
@@ -260,8 +261,6 @@ static int run_run(int argc, char **argv)
 		run_expand_env(&a.env);
 		status = run_image(&a, argv[i],
 				   i + 1 < argc ? (const char *const *)(uintptr_t)(argv + i + 1) : NULL);
-		for (size_t n = 0; n < a.env.nr; n++)
-			free((char *)(uintptr_t)a.env.v[n]);
 	}
 	strv_fini(&a.env);
 	return status;

@@ -101,7 +101,13 @@ struct hv_ops {
 	uint64_t (*vcpu_instructions)(void *vcpu);
 };
 
-extern const struct hv_ops hv_soft_ops;
+extern const struct hv_ops hv_soft_ops, hv_kvm_ops;
+
+/*
+ * Can this machine's KVM run Linux? 0, or why not: "reason; hint". Stands alone
+ * (kvm/probe*.c), so that the library can ask without a worker.
+ */
+int kvm_probe(struct sm_err *e);
 
 /* Every backend compiled in, best first; ends with NULL. */
 extern const struct hv_ops *const hv_backends[];

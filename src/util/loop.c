@@ -72,8 +72,10 @@ void loop_destroy(struct loop *l)
 {
 	if (!l)
 		return;
-	while (l->sources)
-		loop_remove(l->sources);
+	for (struct loop_source *s = l->sources, *next; s; s = next) {
+		next = s->next;
+		source_free(s);
+	}
 	while (l->posts) {
 		struct loop_post *p = l->posts;
 
@@ -229,7 +231,7 @@ static void loop_deliver(struct loop *l, const struct epoll_event *ev)
 	}
 }
 
-/* syscalls loop disk: epoll_wait epoll_ctl timerfd_settime */
+/* syscalls loop disk: epoll_wait epoll_pwait epoll_ctl timerfd_settime */
 void loop_run(struct loop *l)
 {
 	struct epoll_event evs[32];

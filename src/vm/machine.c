@@ -163,7 +163,7 @@ static int machine_add_virtio(struct machine *m, struct vm_config *cfg, struct s
 	int r = 0;
 
 	for (uint32_t i = 0; i < PLAN_SLOTS && !r; i++) {
-		struct virtio_dev *vd;
+		struct virtio_dev *vd = NULL;
 
 		if (!m->plan[i].present)
 			continue;

@@ -28,13 +28,13 @@ static int arm64_add_devices(const struct platform_env *env, struct sm_err *e)
 
 	irq.irq = ARM64_PL011_INTID;
 	r = pl011_create(irq, env->ev->console, env->ev->opaque, &uart, e);
-	if (r < 0)
+	if (r)
 		return r;
 	env->keep(env->opaque, pl011_device(uart));
 	r = bus_add(env->mmio, ARM64_PL011_BASE, PL011_LEN, &pl011_bus_ops, uart, e);
 	if (!r)
 		r = pl031_create(&rtc, e);
-	if (r < 0)
+	if (r)
 		return r;
 	env->keep(env->opaque, pl031_device(rtc));
 	return bus_add(env->mmio, ARM64_PL031_BASE, PL031_LEN, &pl031_bus_ops, rtc, e);

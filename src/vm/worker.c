@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 /* A guest that floods its console shall not fill the disk. */
 #define WORKER_CONSOLE_MAX (16u << 20)
 #define WORKER_PORT_READY 1027
+#define WORKER_FILES 4096
 
 struct worker {
 	struct loop *loop;
@@ -178,6 +180,17 @@ static int worker_take_config(struct vm_config *cfg, struct sm_err *e)
 	return r ? r : vm_config_check(cfg, e);
 }
 
+/* A thousand vsock connections, the layers, an eventfd a queue: more than the usual 1,024. */
+static void worker_raise_files(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+		return;
+	lim.rlim_cur = lim.rlim_max < WORKER_FILES ? lim.rlim_max : WORKER_FILES;
+	setrlimit(RLIMIT_NOFILE, &lim);
+}
+
 /* The machine built inside the jail, and running. */
 static int worker_build(struct worker *w, struct vm_config *cfg, struct sm_err *e)
 {
@@ -185,6 +198,7 @@ static int worker_build(struct worker *w, struct vm_config *cfg, struct sm_err *
 	const struct machine_events ev = { worker_ended, worker_dial, worker_console, w };
 	int r = jail_keep_only(nothing_inherited, 1, e);
 
+	worker_raise_files();
 	if (!r)
 		r = worker_take_config(cfg, e);
 	w->start_ns = worker_now_ns();

@@ -11,7 +11,7 @@ MAY = {
     "util": set(),
     "mem": {"util"},
     "bus": {"util", "mem"},
-    "hv": {"util", "mem"},
+    "hv": {"util", "mem", "arch/x86_64/layout.h"},
     "arch": {"util", "mem", "hv/hv.h"},
     "devices": {"util", "mem", "bus"},
     "vm": {"util", "mem", "bus", "hv", "arch", "devices", "guest"},
@@ -45,7 +45,7 @@ def problem(here, path, kind, name):
     target = name.split("/")[0]
     if name.startswith("../") or target not in MAY:
         return "not a path from src/" if target not in ("tests",) else None
-    may = MAY[here] | (TESTS_MAY.get(here, set()) if path.endswith("_test.c") else set())
+    may = MAY[here] | (TESTS_MAY.get(here, set()) if "_test." in path or "/fixture." in path else set())
     if target == here or target in may or name in may:
         return None
     return "%s may use %s" % (here, ", ".join(sorted(may)) or "nothing else")

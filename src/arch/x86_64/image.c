@@ -61,7 +61,7 @@ static int elf_load(struct gmem *gm, int fd, uint64_t size, const uint8_t *eh, s
 {
 	uint64_t phoff = le64_get(eh + 32);
 	uint16_t nr = le16_get(eh + 56);
-	uint8_t ph[IMAGE_PHDRS_MAX * sizeof(Elf64_Phdr)];
+	uint8_t ph[IMAGE_PHDRS_MAX * sizeof(Elf64_Phdr)] = { 0 };
 	int r;
 
 	if (eh[EI_CLASS] != ELFCLASS64 || eh[EI_DATA] != ELFDATA2LSB || le16_get(eh + 18) != EM_X86_64 ||
@@ -117,7 +117,7 @@ static int bzimage_load(struct gmem *gm, int fd, uint64_t size, const uint8_t *s
 
 int x86_image_load(struct gmem *gm, int fd, struct x86_image *ret, struct sm_err *e)
 {
-	uint8_t head[SETUP_READ];
+	uint8_t head[SETUP_READ] = { 0 };
 	struct x86_image image = { 0 };
 	uint64_t size;
 	int r = file_size(fd, "kernel", &size, e);

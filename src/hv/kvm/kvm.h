@@ -75,9 +75,4 @@ int kvm_arch_vm_load(struct kvm_vm *vm, struct cursor *in, struct sm_err *e);
 int kvm_arch_vcpu_save(struct kvm_vcpu *c, struct buf *out, struct sm_err *e);
 int kvm_arch_vcpu_load(struct kvm_vcpu *c, struct cursor *in, struct sm_err *e);
 
-/* Can this machine's KVM run Linux? 0, or the reason and a hint. (probe.c) */
-int kvm_probe(struct sm_err *e);
-
-extern const struct hv_ops hv_kvm_ops;
-
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,10 +68,8 @@ static int main_unknown(const char *name)
 	return CLI_USAGE;
 }
 
-int main(int argc, char **argv)
+static int main_dispatch(int argc, char **argv)
 {
-	/* A closed stdout is an error like any other, not the end of us. */
-	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2) {
 		main_help(stderr);
 		return CLI_USAGE;
@@ -85,4 +84,18 @@ int main(int argc, char **argv)
 		if (!strcmp(argv[1], cmds[i]->name))
 			return cmds[i]->run(argc - 1, argv + 1);
 	return main_unknown(argv[1]);
+}
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	/* A closed stdout is an error like any other, not the end of us. */
+	signal(SIGPIPE, SIG_IGN);
+	status = main_dispatch(argc, argv);
+	if (fflush(stdout) && !status) {
+		cli_error("stdout: %s", strerror(errno));
+		status = CLI_FAILED;
+	}
+	return status;
 }

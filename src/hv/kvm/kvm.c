@@ -54,7 +54,8 @@ static int kvm_vm_open(struct kvm_vm *vm, struct sm_err *e)
 	uint8_t bits;
 	int r;
 
-	vm->sys_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	vm->sys_fd = vm->cfg.device_fd >= 0 ? fcntl(vm->cfg.device_fd, F_DUPFD_CLOEXEC, 3)
+					    : open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm->sys_fd < 0)
 		return err_errno(e, errno, "/dev/kvm");
 	r = ioctl(vm->sys_fd, KVM_GET_API_VERSION, 0);
@@ -250,10 +251,8 @@ static void kvm_on_kick(int sig)
 	(void)sig;
 }
 
-/*
- * The handler is the process's: installed by every vCPU thread, always the same.
- * syscalls vcpu: rt_sigaction
- */
+/* The handler is the process's: installed by every vCPU thread, always the same. */
+/* syscalls vcpu: rt_sigaction */
 static void kvm_take_kicks(struct kvm_vcpu *c)
 {
 	struct sigaction sa = { .sa_handler = kvm_on_kick };

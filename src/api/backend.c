@@ -22,13 +22,13 @@ static int backend_probe_soft(struct sm_err *e)
 static const struct backend backends[] = {
 #if defined(__x86_64__)
 	{ "kvm", "linux/amd64", "x86_64", "vmlinux", "console=ttyS0 reboot=k", kvm_probe,
-	  "the processor's virtualization, through /dev/kvm" },
+	  "the processor's virtualization, through /dev/kvm", "/dev/kvm" },
 #elif defined(__aarch64__)
 	{ "kvm", "linux/arm64", "arm64", "Image", "console=ttyAMA0 reboot=t", kvm_probe,
-	  "the processor's virtualization, through /dev/kvm" },
+	  "the processor's virtualization, through /dev/kvm", "/dev/kvm" },
 #endif
 	{ "soft", "linux/arm64", "arm64", "Image", "console=ttyAMA0 reboot=t", backend_probe_soft,
-	  "an arm64 computer in software, which needs nothing of the machine" },
+	  "an arm64 computer in software, which needs nothing of the machine", NULL },
 };
 
 /* The first that works and whose guest kernel is there; soft works everywhere. */

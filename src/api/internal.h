@@ -64,6 +64,7 @@ struct backend {
 	const char *cmdline;		    /* what this machine's kernel must be told */
 	int (*probe)(struct sm_err *e);	    /* 0 when it runs Linux here */
 	const char *what;		    /* one sentence for people */
+	const char *device;		    /* file the worker is handed, or NULL */
 };
 /* NULL and "auto" are the best that works; a named one that does not is an error. */
 int backend_choose(struct sm_ctx *ctx, const char *wanted, const struct backend **ret, struct sm_err *e);

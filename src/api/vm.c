@@ -139,6 +139,20 @@ static int vm_add_root_disk(struct sm_vm *vm, struct vm_files *f, struct sm_err 
 	return store_copy_sparse(template, disk, e);
 }
 
+/* The worker opens nothing by name: the device too is handed over. */
+static int vm_add_device(const struct backend *b, struct vm_files *f, struct sm_err *e)
+{
+	int fd;
+
+	if (!b->device)
+		return 0;
+	fd = open(b->device, O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(e, errno, "%s; `supermachine doctor` tells more", b->device);
+	vm_files_add(f, "kvm", fd);
+	return 0;
+}
+
 static int vm_add_layers(struct sm_vm *vm, struct vm_files *f, struct sm_err *e)
 {
 	const struct image_record *r = vm->image->record;
@@ -344,6 +358,8 @@ static int vm_boot(struct sm_vm *vm, const struct sm_vm_options *o, const struct
 		r = vm_add_outputs(o, vm, &f, e);
 	if (!r && !o->tmpfs_root)
 		r = vm_add_root_disk(vm, &f, e);
+	if (!r)
+		r = vm_add_device(b, &f, e);
 	if (!r)
 		r = vm_add_layers(vm, &f, e);
 	if (!r)

@@ -56,6 +56,7 @@ struct hv_caps {
 struct hv_vm_config {
 	uint32_t nr_vcpus;
 	uint64_t gicd_base, gicr_base; /* arm64 */
+	int device_fd;		       /* kvm: /dev/kvm, borrowed; 0 or less: open it */
 	const struct log *log;	       /* may be NULL */
 };
 

@@ -12,13 +12,14 @@
 void vm_config_init(struct vm_config *c)
 {
 	memset(c, 0, sizeof(*c));
-	c->kernel_fd = c->initrd_fd = c->console_fd = c->log_fd = c->vsock_fd = c->run_fd = c->root_fd = -1;
+	c->kernel_fd = c->initrd_fd = c->console_fd = c->log_fd = c->vsock_fd = c->run_fd = c->root_fd =
+		c->kvm_fd = -1;
 }
 
 void vm_config_fini(struct vm_config *c)
 {
 	int *const fds[] = { &c->kernel_fd, &c->initrd_fd, &c->console_fd, &c->log_fd,
-			     &c->vsock_fd,  &c->run_fd,	   &c->root_fd };
+			     &c->vsock_fd,  &c->run_fd,	   &c->root_fd,	   &c->kvm_fd };
 
 	for (size_t i = 0; i < NUM_COUNTOF(fds); i++)
 		fd_close(fds[i]);
@@ -65,7 +66,7 @@ static int config_take_fds(const json_t *names, int *fds, size_t nr_fds, struct 
 	} known[] = {
 		{ "kernel", &c->kernel_fd }, { "initrd", &c->initrd_fd }, { "console", &c->console_fd },
 		{ "log", &c->log_fd },	     { "vsock", &c->vsock_fd },	  { "dir", &c->run_fd },
-		{ "root", &c->root_fd },
+		{ "root", &c->root_fd },     { "kvm", &c->kvm_fd },
 	};
 	size_t nr = json_array_size(names);
 

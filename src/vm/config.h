@@ -23,6 +23,7 @@ struct vm_config {
 	int vsock_fd;	/* listening unix socket for host -> guest connections */
 	int run_fd;	/* the VM's runtime directory: <vsock>_PORT sockets live there */
 	int root_fd;	/* writable disk */
+	int kvm_fd;	/* /dev/kvm, for that backend */
 	uint32_t nr_layers;
 	int layer_fds[VM_LAYERS_MAX]; /* bottom first */
 };

@@ -199,6 +199,7 @@ static int machine_make_hv(struct machine *m, const struct vm_config *cfg, struc
 		.nr_vcpus = cfg->cpus,
 		.gicd_base = m->platform->gicd_base,
 		.gicr_base = m->platform->gicr_base,
+		.device_fd = cfg->kvm_fd,
 		.log = m->log,
 	};
 	int r = hv_vm_create(hv_backend_find(cfg->backend), &hc, &m->gm, &m->hv, e);

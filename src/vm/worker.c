@@ -217,7 +217,9 @@ static int worker_build(struct worker *w, struct vm_config *cfg, struct sm_err *
 		r = machine_create(cfg, w->loop, &ev, &w->log, &w->machine, e);
 	if (!r && !loop_add_fd(w->loop, WORKER_FD, EPOLLIN, worker_control, w))
 		r = err_errno(e, errno, "worker: control socket");
-	return r ? r : machine_start(w->machine, e);
+	if (!r)
+		r = machine_start(w->machine, e);
+	return r ? r : jail_thread(JAIL_LOOP, e);
 }
 
 int main(void)

@@ -54,8 +54,8 @@ static int kvm_vm_open(struct kvm_vm *vm, struct sm_err *e)
 	uint8_t bits;
 	int r;
 
-	vm->sys_fd = vm->cfg.device_fd >= 0 ? fcntl(vm->cfg.device_fd, F_DUPFD_CLOEXEC, 3)
-					    : open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	vm->sys_fd = vm->cfg.device_fd > 0 ? fcntl(vm->cfg.device_fd, F_DUPFD_CLOEXEC, 3)
+					   : open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (vm->sys_fd < 0)
 		return err_errno(e, errno, "/dev/kvm");
 	r = ioctl(vm->sys_fd, KVM_GET_API_VERSION, 0);

@@ -24,6 +24,9 @@ struct hv_vcpu {
 };
 
 const struct hv_ops *const hv_backends[] = {
+#if defined(__linux__) && (defined(__x86_64__) || defined(__aarch64__))
+	&hv_kvm_ops,
+#endif
 	&hv_soft_ops,
 	NULL,
 };

@@ -158,13 +158,14 @@ last_layer() { # NAME
 setup_broken() {
 	local name f dir
 	mkdir -p "$work/broken"
+	# Layers that no good image has: those in the store are not fetched again.
 	for name in truncated flipped missing_blob bad_manifest bad_index; do
-		oci_copy $name base
+		oci_copy $name corrupt
 	done
 	f=$(last_layer truncated)
-	truncate -s 1000 "$f"
+	truncate -s 50 "$f"
 	f=$(last_layer flipped)
-	printf x | dd of="$f" bs=1 seek=5000 conv=notrunc status=none
+	printf x | dd of="$f" bs=1 seek=60 conv=notrunc status=none
 	rm "$(last_layer missing_blob)"
 	dir=$work/broken/bad_manifest
 	f=$dir/blobs/sha256/$(jq -r '.manifests[0].digest' "$dir/index.json" | cut -d: -f2)

@@ -51,16 +51,17 @@ build_program() {
 	ninja -C "$dir" </dev/null
 }
 
-# build_guest DIR: agent and kernel beside the programs, where those look for them.
+# build_guest DIR [ARCH]: agent and kernel beside the programs, where those look for them.
 build_guest() {
-	local kernel
-	kernel=$("$top/guest/kernel/build" arm64 | tail -n 1) || return 1
-	mkdir -p "$1/arm64"
+	local dir=$1/${2:-arm64} arch=${2:-arm64} kernel file=Image
+	[ "$arch" = arm64 ] || file=vmlinux
+	kernel=$("$top/guest/kernel/build" "$arch" | tail -n 1) || return 1
+	mkdir -p "$dir"
 	# A copy: the cache is in a home directory that other users may not enter.
-	cmp -s "$kernel/Image" "$1/arm64/Image" || cp --remove-destination "$kernel/Image" "$1/arm64/Image"
-	if [ ! -e "$1/arm64/initrd" ] ||
-		[ -n "$(find "$top/guest" -not -path '*/kernel/*' -type f -newer "$1/arm64/initrd" -print -quit)" ]; then
-		"$top/guest/agent/build" arm64 "$1/arm64"
+	cmp -s "$kernel/$file" "$dir/$file" || cp --remove-destination "$kernel/$file" "$dir/$file"
+	if [ ! -e "$dir/initrd" ] ||
+		[ -n "$(find "$top/guest" -not -path '*/kernel/*' -type f -newer "$dir/initrd" -print -quit)" ]; then
+		"$top/guest/agent/build" "$arch" "$dir"
 	fi
 }
 

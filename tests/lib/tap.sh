@@ -83,7 +83,7 @@ tap_main() {
 	set +e
 	shopt -s extdebug
 	while read -r f; do
-		[[ ${TAP_PREFIX:-}$f == *${1:-}* ]] || continue
+		[[ ${TAP_PREFIX:-}${f#test_} == *${1:-}* ]] || continue
 		tap_run_one "$f"
 	done < <(declare -F | awk '$3 ~ /^test_/ { print $3 }' |
 		while read -r f; do declare -F "$f"; done | sort -k3,3 -k2,2n | awk '{ print $1 }')

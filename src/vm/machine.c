@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/prctl.h>
 
 #include "devices/virtio/balloon.h"
@@ -35,6 +36,7 @@ struct machine {
 	struct plan_slot plan[PLAN_SLOTS];
 	struct device *devices[MACHINE_DEVICES_MAX];
 	struct virtio_dev *virtio[PLAN_SLOTS]; /* by slot; NULL where nothing is present */
+	int irq_events[PLAN_SLOTS];	       /* by slot: rung, the backend pulses the line; -1: by call */
 	size_t nr_devices;
 	struct machine_events ev;
 	const struct log *log;
@@ -46,6 +48,33 @@ static void machine_irq(void *opaque, uint32_t irq, bool level)
 	struct machine *m = opaque;
 
 	hv_irq_set(m->hv, irq, level);
+}
+
+/* An edge line whose pulses go through an eventfd; `opaque` is the slot's descriptor. */
+static void machine_irq_event(void *opaque, uint32_t irq, bool level)
+{
+	const int *fd = opaque;
+
+	(void)irq;
+	if (level)
+		fd_event_ring(*fd);
+}
+
+/* The line of slot `i`: an interrupt event where the backend has them, else a call. */
+static int machine_virtio_irq(struct machine *m, uint32_t i, struct irq_line *ret, struct sm_err *e)
+{
+	int r;
+
+	*ret = (struct irq_line){ machine_irq, m, m->plan[i].irq };
+	if (!hv_vm_caps(m->hv)->irq_events)
+		return 0;
+	m->irq_events[i] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (m->irq_events[i] < 0)
+		return err_errno(e, errno, "interrupt event");
+	r = hv_irq_event_add(m->hv, m->plan[i].irq, m->irq_events[i], e);
+	if (!r)
+		*ret = (struct irq_line){ machine_irq_event, &m->irq_events[i], m->plan[i].irq };
+	return r;
 }
 
 static void machine_keep(void *opaque, struct device *dev)
@@ -127,17 +156,20 @@ static int machine_make_balloon(const struct virtio_config *vc, struct virtio_de
 	return r;
 }
 
-static int machine_make_device(struct machine *m, struct vm_config *cfg, const struct plan_slot *s,
+static int machine_make_device(struct machine *m, struct vm_config *cfg, uint32_t slot,
 			       struct virtio_dev **ret, struct sm_err *e)
 {
-	const struct virtio_config vc = {
+	const struct plan_slot *s = &m->plan[slot];
+	struct virtio_config vc = {
 		.gm = &m->gm,
 		.loop = m->main_loop,
-		.irq = { machine_irq, m, s->irq },
 		.index = s->index,
 		.log = m->log,
 	};
+	int r = machine_virtio_irq(m, slot, &vc.irq, e);
 
+	if (r < 0)
+		return r;
 	switch (s->type) {
 	case DEVICE_VSOCK:
 		return machine_make_vsock(m, cfg, &vc, ret, e);
@@ -167,7 +199,7 @@ static int machine_add_virtio(struct machine *m, struct vm_config *cfg, struct s
 
 		if (!m->plan[i].present)
 			continue;
-		r = machine_make_device(m, cfg, &m->plan[i], &vd, e);
+		r = machine_make_device(m, cfg, i, &vd, e);
 		if (r < 0)
 			break;
 		m->virtio[i] = vd;
@@ -248,6 +280,8 @@ int machine_create(struct vm_config *cfg, struct loop *main_loop, const struct m
 
 	if (!m)
 		return err_errno(e, ENOMEM, "machine");
+	for (uint32_t i = 0; i < PLAN_SLOTS; i++)
+		m->irq_events[i] = -1;
 	m->main_loop = main_loop;
 	m->ev = *ev;
 	m->log = log;
@@ -312,6 +346,8 @@ void machine_destroy(struct machine *m)
 	loop_destroy(m->disk_loop);
 	vcpus_destroy(m->vcpus);
 	hv_vm_destroy(m->hv);
+	for (uint32_t i = 0; i < PLAN_SLOTS; i++)
+		fd_close(&m->irq_events[i]);
 	gmem_fini(&m->gm);
 	free(m);
 }

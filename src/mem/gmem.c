@@ -10,6 +10,8 @@
 #include "mem/gmem_io.h"
 #include "util/num.h"
 
+#define GMEM_HUGE ((size_t)2 << 20)
+
 void gmem_init(struct gmem *gm)
 {
 	memset(gm, 0, sizeof(*gm));
@@ -55,6 +57,28 @@ int gmem_add_mapped(struct gmem *gm, uint64_t gpa, uint64_t len, void *hva, stru
 	return 0;
 }
 
+/*
+ * Zeroed memory that starts at a multiple of a huge page, as its guest address does: only
+ * then can one host page back as much, and a nested walk or a TLB entry cover it.
+ */
+static void *map_aligned(uint64_t len)
+{
+	const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	size_t head;
+	uint8_t *p;
+
+	if (len > SIZE_MAX - GMEM_HUGE)
+		return MAP_FAILED;
+	p = mmap(NULL, len + GMEM_HUGE, PROT_READ | PROT_WRITE, flags, -1, 0);
+	if (p == MAP_FAILED)
+		return p;
+	head = -(uintptr_t)p & (GMEM_HUGE - 1);
+	if (head)
+		munmap(p, head);
+	munmap(p + head + len, GMEM_HUGE - head);
+	return p + head;
+}
+
 int gmem_add_anon(struct gmem *gm, uint64_t gpa, uint64_t len, struct sm_err *e)
 {
 	int err = region_place(gm, gpa, len, e);
@@ -62,7 +86,7 @@ int gmem_add_anon(struct gmem *gm, uint64_t gpa, uint64_t len, struct sm_err *e)
 
 	if (err < 0)
 		return err;
-	hva = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	hva = map_aligned(len);
 	if (hva == MAP_FAILED)
 		return err_errno(e, errno, "memory of %llu bytes", (unsigned long long)len);
 	err = gmem_add_mapped(gm, gpa, len, hva, e);

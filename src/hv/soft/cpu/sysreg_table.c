@@ -309,6 +309,7 @@ static bool trap_always(const struct cpu *c, const struct sysreg *s, bool write)
 #define DFR0 (6ull | 1ull << 12 | 1ull << 20)
 /* AES with PMULL, SHA1, SHA256, CRC32, LSE */
 #define ISAR0 (2ull << 4 | 1ull << 8 | 1ull << 12 | 1ull << 16 | 2ull << 20)
+#define ISAR1_SB (1ull << 36)
 #define MMFR1_PAN (1ull << 20)
 #define MMFR2_E0PD (1ull << 60)
 
@@ -321,6 +322,7 @@ static const struct sysreg sysreg_rows[] = {
 	CONST(3, 0, 0, 4, 1, PFR1_SSBS),
 	CONST(3, 0, 0, 5, 0, DFR0),
 	CONST(3, 0, 0, 6, 0, ISAR0),
+	CONST(3, 0, 0, 6, 1, ISAR1_SB),
 	CONST(3, 0, 0, 7, 0, PARANGE_40 | ASIDBITS_16 | TGRAN64_NONE),
 	CONST(3, 0, 0, 7, 1, MMFR1_PAN),
 	CONST(3, 0, 0, 7, 2, MMFR2_E0PD),

@@ -289,7 +289,7 @@ static void id_registers_say_what_is_there(void **state)
 	assert_int_equal(read_sysreg(&r, GIC_SYSREG(3, 0, 0, 4, 0)), 0x1300000001000011ull);
 	assert_int_equal(read_sysreg(&r, GIC_SYSREG(3, 0, 0, 4, 1)), 0x20);
 	assert_int_equal(read_sysreg(&r, GIC_SYSREG(3, 0, 0, 6, 0)), 0x211120);
-	assert_int_equal(read_sysreg(&r, GIC_SYSREG(3, 0, 0, 6, 1)), 0);
+	assert_int_equal(read_sysreg(&r, GIC_SYSREG(3, 0, 0, 6, 1)), 1ull << 36);
 	assert_int_equal(read_sysreg(&r, GIC_SYSREG(3, 0, 0, 7, 0)), 0x0f000022);
 	assert_int_equal(read_sysreg(&r, GIC_SYSREG(3, 0, 0, 7, 1)), 0x100000);
 	assert_int_equal(read_sysreg(&r, GIC_SYSREG(3, 0, 0, 7, 2)), 1ull << 60);

@@ -144,6 +144,16 @@ static bool vcpu_pass_gate(struct vcpu *c)
 	return go;
 }
 
+/*
+ * Not between an access and the run that ends it: that instruction could not be saved. The
+ * kick of a stop comes after the flag and is sure to end a later run.
+ */
+static bool vcpu_shall_stop(const struct vcpu *c, const struct hv_exit *x)
+{
+	return x->reason != HV_EXIT_MMIO && x->reason != HV_EXIT_PIO &&
+	       __atomic_load_n(&c->all->stop, __ATOMIC_ACQUIRE);
+}
+
 static void *vcpu_thread(void *opaque)
 {
 	struct vcpu *c = opaque;
@@ -154,7 +164,7 @@ static void *vcpu_thread(void *opaque)
 	prctl(PR_SET_NAME, name);
 	if (!vcpu_pass_gate(c))
 		return NULL;
-	while (!__atomic_load_n(&c->all->stop, __ATOMIC_ACQUIRE) && vcpu_turn(c, &x))
+	while (!vcpu_shall_stop(c, &x) && vcpu_turn(c, &x))
 		;
 	return NULL;
 }

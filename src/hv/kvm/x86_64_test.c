@@ -100,7 +100,7 @@ __asm__(".pushsection .rodata\n"
 	"	movl	$0x1ff, 0xf0(%r15)\n"	 /* LAPIC on */
 	"	movl	$0xb, 0x3e0(%r15)\n"	 /* divide by 1 */
 	"	movl	$0x20040, 0x320(%r15)\n" /* periodic, vector 0x40 */
-	"	movl	$1000000, 0x380(%r15)\n"
+	"	movl	$10000000, 0x380(%r15)\n"
 	/* INIT and two SIPIs to everyone else, vector 8: 0x8000 */
 	"	movl	$0xc4500, 0x300(%r15)\n"
 	"	movl	$0xc4608, 0x300(%r15)\n"

@@ -130,6 +130,8 @@ struct sm_timings {
 	uint64_t machine_us;   /* machine built, jail closed, first guest instruction */
 	uint64_t agent_us;     /* the guest agent said it is ready */
 	uint64_t instructions; /* guest instructions until then; 0 where not counted */
+	/* How often vCPUs came out to the worker until then, by cause. */
+	uint64_t exits_mmio, exits_pio, exits_other;
 };
 
 /* Boots a VM of `image` and returns when its agent is ready. */

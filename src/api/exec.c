@@ -11,6 +11,7 @@
 
 struct sm_exec {
 	struct agent_exec *agent;
+	struct sm_vm *vm;
 };
 
 /* A fresh connection to the guest's agent; every process has one of its own. */
@@ -21,8 +22,10 @@ static int exec_connect(struct sm_vm *vm, int *ret, struct sm_err *e)
 
 	if (!r)
 		r = agent_connect(fd, e);
-	if (r < 0)
-		return err_prefix(e, "VM %s", vm->id);
+	if (r < 0) {
+		err_prefix(e, "VM %s", vm->id);
+		return vm_explain(vm, r, e);
+	}
 	*ret = fd_steal(&fd);
 	return 0;
 }
@@ -59,6 +62,7 @@ int sm_exec_start(struct sm_vm *vm, const struct sm_exec_options *o, struct sm_e
 		free(x);
 		return r;
 	}
+	x->vm = vm_get(vm);
 	*ret = x;
 	return 0;
 }
@@ -69,7 +73,7 @@ int sm_exec_wait(struct sm_exec *x, struct sm_exec_result *ret, struct sm_err *e
 	int r = agent_exec_wait(x->agent, &res, e);
 
 	if (r < 0)
-		return r;
+		return vm_explain(x->vm, r, e);
 	*ret = (struct sm_exec_result){ .status = res.status,
 					.duration_us = res.duration_us,
 					.peak_rss = res.peak_rss };
@@ -92,5 +96,6 @@ void sm_exec_destroy(struct sm_exec *x)
 	if (!x)
 		return;
 	agent_exec_destroy(x->agent);
+	vm_put(x->vm);
 	free(x);
 }

@@ -38,6 +38,12 @@ struct sm_vm {
 	int ready_fd; /* connection on which the agent said hello */
 	pid_t pid;
 	struct sm_timings timings;
+	uint64_t t0_us;	 /* when sm_vm_start was called */
+	bool ready_told; /* the worker says that the agent is there */
+	uint32_t refs;	 /* atomic: the handle and each process */
+	/* After the start it guards ctl_fd, pid and `end`. */
+	pthread_mutex_t lock;
+	struct sm_err end; /* why there is no worker any more; code 0: there is one */
 };
 
 /* A second handle on the same image, for a VM that outlives the first. */
@@ -68,6 +74,21 @@ struct backend {
 };
 /* NULL and "auto" are the best that works; a named one that does not is an error. */
 int backend_choose(struct sm_ctx *ctx, const char *wanted, const struct backend **ret, struct sm_err *e);
+
+/* The worker (vm-worker.c). */
+int vm_worker_start(struct sm_vm *vm, struct sm_err *e);
+/* Takes `msg`. */
+int vm_worker_send(struct sm_vm *vm, json_t *msg, const int *fds, size_t nr_fds, struct sm_err *e);
+/* Takes one message; that the worker failed, or its guest ended, is an error. */
+int vm_worker_message(struct sm_vm *vm, struct sm_err *e);
+/* A lost connection (`err`) becomes the reason why the VM ended, if it did; other errors stay. */
+int vm_explain(struct sm_vm *vm, int err, struct sm_err *e);
+/* The last line of `name` in the VM's directory from `word` on, or "". */
+void vm_last_line(struct sm_vm *vm, const char *name, const char *word, char *ret, size_t max);
+uint64_t vm_now_us(void);
+/* A process keeps the handle's memory, not the VM. */
+struct sm_vm *vm_get(struct sm_vm *vm);
+void vm_put(struct sm_vm *vm);
 
 /* Argument lists: NULL or NULL-terminated. */
 size_t strv_len(const char *const *v);

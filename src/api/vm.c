@@ -31,7 +31,7 @@
 /* dummy: without it the guest shows a network interface nobody asked for. */
 #define VM_CMDLINE "panic=-1 quiet dummy.numdummies=0"
 
-static uint64_t vm_now_us(void)
+uint64_t vm_now_us(void)
 {
 	struct timespec ts;
 
@@ -167,20 +167,7 @@ static int vm_add_layers(struct sm_vm *vm, struct vm_files *f, struct sm_err *e)
 	return 0;
 }
 
-/* ---- the worker ---- */
-
-static int vm_send(struct sm_vm *vm, json_t *msg, const int *fds, size_t nr_fds, struct sm_err *e)
-{
-	char *text = json_dumps(msg, JSON_COMPACT);
-	int r;
-
-	json_decref(msg);
-	if (!text)
-		return err_errno(e, ENOMEM, "VM %s", vm->id);
-	r = fd_send_msg(vm->ctl_fd, text, strlen(text), fds, nr_fds);
-	free(text);
-	return r < 0 ? err_errno(e, -r, "VM %s: worker", vm->id) : 0;
-}
+/* ---- what the worker is told ---- */
 
 static int vm_send_start(struct sm_vm *vm, const struct backend *b, const struct sm_vm_options *o,
 			 const struct vm_files *f, struct sm_err *e)
@@ -201,92 +188,12 @@ static int vm_send_start(struct sm_vm *vm, const struct backend *b, const struct
 	msg = json_pack("{s:s, s:I, s:i, s:s, s:s, s:i, s:o}", "op", "start", "memory", (json_int_t)o->memory,
 			"cpus", (int)o->cpus, "backend", b->name, "cmdline", cmdline, "layers",
 			(int)f->nr_layers, "fds", names);
-	r = vm_send(vm, msg, fds, nr, e);
+	r = vm_worker_send(vm, msg, fds, nr, e);
 	while (!r && layer < f->nr_layers) {
 		nr = num_min(WORKER_FDS_MAX, f->nr_layers - layer);
-		r = vm_send(vm, json_pack("{s:s}", "op", "layers"), f->layers + layer, nr, e);
+		r = vm_worker_send(vm, json_pack("{s:s}", "op", "layers"), f->layers + layer, nr, e);
 		layer += nr;
 	}
-	return r;
-}
-
-static int vm_start_worker(struct sm_vm *vm, struct sm_err *e)
-{
-	static const char *const argv[] = { "supermachine-worker", NULL };
-	char path[PATH_MAX];
-	int sv[2], r, err_fd;
-
-	if ((size_t)snprintf(path, sizeof(path), "%s/%s", vm->ctx->places.libexec, argv[0]) >= sizeof(path))
-		return err_set(e, ENAMETOOLONG, "%s: path too long", argv[0]);
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
-		return err_errno(e, errno, "VM %s: worker socket", vm->id);
-	/* Failed assertions and sanitizer reports of the worker. */
-	err_fd = openat(vm->dir_fd, "worker.err", O_RDWR | O_CREAT | O_CLOEXEC | O_APPEND, 0600);
-	r = child_start(path, argv, sv[1], WORKER_FD, err_fd, &vm->pid, e);
-	fd_close(&err_fd);
-	close(sv[1]);
-	if (r < 0)
-		close(sv[0]);
-	else
-		vm->ctl_fd = sv[0];
-	return r;
-}
-
-/* The last line of what the worker wrote to `name`, for an error's sentence. */
-static void vm_last_line(struct sm_vm *vm, const char *name, char *ret, size_t max)
-{
-	char *text, *line;
-	size_t len;
-
-	ret[0] = 0;
-	if (fd_read_file(vm->dir_fd, name, 1 << 20, &text, &len, NULL) < 0)
-		return;
-	while (len && text[len - 1] == '\n')
-		text[--len] = 0;
-	line = strrchr(text, '\n');
-	snprintf(ret, max, "%s", line ? line + 1 : text);
-	free(text);
-}
-
-static int vm_worker_died(struct sm_vm *vm, struct sm_err *e)
-{
-	char how[80], last[200];
-	int status = child_wait(vm->pid);
-
-	vm->pid = -1;
-	vm_last_line(vm, "worker.err", last, sizeof(last));
-	if (!last[0])
-		vm_last_line(vm, "worker.log", last, sizeof(last));
-	return err_set(e, EIO, "VM %s: worker ended with %s%s%s", vm->id,
-		       child_describe(status, how, sizeof(how)), last[0] ? ": " : "", last);
-}
-
-/* One message of the worker; its failure or its end is the VM's. */
-static int vm_worker_message(struct sm_vm *vm, uint64_t t0, bool *ready, struct sm_err *e)
-{
-	char text[WORKER_MSG_MAX];
-	const char *op = "", *reason = "", *why = "";
-	json_int_t code = EIO, instructions = 0;
-	size_t nr_fds;
-	ssize_t n = fd_recv_msg(vm->ctl_fd, text, sizeof(text), NULL, 0, &nr_fds);
-	json_t *o = n > 0 ? json_loadb(text, (size_t)n, 0, NULL) : NULL;
-	int r = 0;
-
-	if (n <= 0 || !o)
-		return vm_worker_died(vm, e);
-	json_unpack(o, "{s:s, s?s, s?s, s?I, s?I}", "op", &op, "reason", &reason, "text", &why, "code", &code,
-		    "instructions", &instructions);
-	if (!strcmp(op, "error")) {
-		r = err_set(e, code > 0 ? (int)code : EIO, "%s", why);
-	} else if (!strcmp(op, "ended")) {
-		r = err_set(e, EIO, "VM %s ended: %s%s%s", vm->id, reason, *why ? ": " : "", why);
-	} else if (!strcmp(op, "started")) {
-		vm->timings.machine_us = vm_now_us() - t0;
-	} else if (!strcmp(op, "ready")) {
-		vm->timings.instructions = (uint64_t)instructions;
-		*ready = true;
-	}
-	json_decref(o);
 	return r;
 }
 
@@ -310,19 +217,18 @@ static int vm_not_ready(struct sm_vm *vm, struct sm_err *e)
 {
 	char last[200];
 
-	vm_last_line(vm, "console.log", last, sizeof(last));
+	vm_last_line(vm, "console.log", "", last, sizeof(last));
 	return err_set(e, ETIMEDOUT, "VM %s: the guest agent did not answer within %d s%s%s", vm->id,
 		       VM_READY_TIMEOUT_MS / 1000, last[0] ? "; the console's last line: " : "", last);
 }
 
 /* Waits for the agent's connection and the worker's word of it. */
-static int vm_wait_ready(struct sm_vm *vm, int listener, uint64_t t0, struct sm_err *e)
+static int vm_wait_ready(struct sm_vm *vm, int listener, struct sm_err *e)
 {
 	struct pollfd p[2] = { { .fd = vm->ctl_fd, .events = POLLIN }, { .fd = listener, .events = POLLIN } };
-	bool told = false;
 
-	while (vm->ready_fd < 0 || !told) {
-		uint64_t spent = (vm_now_us() - t0) / 1000;
+	while (vm->ready_fd < 0 || !vm->ready_told) {
+		uint64_t spent = (vm_now_us() - vm->t0_us) / 1000;
 		int r = 0,
 		    n = spent < VM_READY_TIMEOUT_MS ? poll(p, 2, (int)(VM_READY_TIMEOUT_MS - spent)) : 0;
 
@@ -331,7 +237,7 @@ static int vm_wait_ready(struct sm_vm *vm, int listener, uint64_t t0, struct sm_
 		if (n <= 0)
 			return vm_not_ready(vm, e);
 		if (p[0].revents)
-			r = vm_worker_message(vm, t0, &told, e);
+			r = vm_worker_message(vm, e);
 		if (r < 0)
 			return r;
 		if (p[1].revents) {
@@ -346,7 +252,6 @@ static int vm_wait_ready(struct sm_vm *vm, int listener, uint64_t t0, struct sm_
 static int vm_boot(struct sm_vm *vm, const struct sm_vm_options *o, const struct backend *b, struct sm_err *e)
 {
 	struct vm_files f = { .nr = 0 };
-	uint64_t t0 = vm_now_us();
 	FD_CLEANUP int listener = -1;
 	int r = rundir_create(vm->ctx, vm->id, &vm->dir_fd, e);
 
@@ -363,17 +268,17 @@ static int vm_boot(struct sm_vm *vm, const struct sm_vm_options *o, const struct
 	if (!r)
 		r = vm_add_layers(vm, &f, e);
 	if (!r)
-		r = vm_start_worker(vm, e);
+		r = vm_worker_start(vm, e);
 	if (!r) {
-		vm->timings.worker_us = vm_now_us() - t0;
+		vm->timings.worker_us = vm_now_us() - vm->t0_us;
 		r = vm_send_start(vm, b, o, &f, e);
 	}
 	vm_files_fini(&f);
 	if (!r)
-		r = vm_wait_ready(vm, listener, t0, e);
+		r = vm_wait_ready(vm, listener, e);
 	if (!r)
-		r = vm_greet(vm, o->hostname, e);
-	vm->timings.agent_us = vm_now_us() - t0;
+		r = vm_explain(vm, vm_greet(vm, o->hostname, e), e);
+	vm->timings.agent_us = vm_now_us() - vm->t0_us;
 	return r;
 }
 
@@ -416,6 +321,9 @@ int sm_vm_start(struct sm_image *image, const struct sm_vm_options *o, struct sm
 	if (!vm)
 		return err_errno(e, ENOMEM, "virtual machine");
 	vm->ctx = image->ctx;
+	vm->t0_us = vm_now_us();
+	vm->refs = 1;
+	pthread_mutex_init(&vm->lock, NULL);
 	vm->dir_fd = vm->ctl_fd = vm->ready_fd = -1;
 	vm->pid = -1;
 	__atomic_fetch_add(&vm->ctx->nr_users, 1, __ATOMIC_RELAXED);
@@ -434,6 +342,9 @@ void sm_vm_destroy(struct sm_vm *vm)
 {
 	if (!vm)
 		return;
+	pthread_mutex_lock(&vm->lock);
+	if (!vm->end.code)
+		err_set(&vm->end, ECANCELED, "VM %s was destroyed", vm->id);
 	fd_close(&vm->ready_fd);
 	fd_close(&vm->ctl_fd);
 	if (vm->pid > 0) {
@@ -442,8 +353,23 @@ void sm_vm_destroy(struct sm_vm *vm)
 		child_wait(vm->pid);
 	}
 	rundir_remove(vm->ctx, vm->id, &vm->dir_fd);
+	pthread_mutex_unlock(&vm->lock);
 	sm_image_close(vm->image);
 	__atomic_fetch_sub(&vm->ctx->nr_users, 1, __ATOMIC_RELAXED);
+	vm_put(vm);
+}
+
+struct sm_vm *vm_get(struct sm_vm *vm)
+{
+	__atomic_fetch_add(&vm->refs, 1, __ATOMIC_RELAXED);
+	return vm;
+}
+
+void vm_put(struct sm_vm *vm)
+{
+	if (__atomic_fetch_sub(&vm->refs, 1, __ATOMIC_ACQ_REL) != 1)
+		return;
+	pthread_mutex_destroy(&vm->lock);
 	free(vm);
 }
 

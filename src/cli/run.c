@@ -136,6 +136,10 @@ static void run_print_timings(struct sm_vm *vm, const struct sm_exec_result *res
 	fprintf(stderr, "worker %8.1f ms\nmachine%8.1f ms\nagent  %8.1f ms\nprogram%8.1f ms\n",
 		(double)t.worker_us / 1000, (double)t.machine_us / 1000, (double)t.agent_us / 1000,
 		(double)res->duration_us / 1000);
+	fprintf(stderr, "exits  %8llu (mmio %llu, pio %llu, other %llu)\n",
+		(unsigned long long)(t.exits_mmio + t.exits_pio + t.exits_other),
+		(unsigned long long)t.exits_mmio, (unsigned long long)t.exits_pio,
+		(unsigned long long)t.exits_other);
 }
 
 static int run_in_vm(struct sm_image *image, const struct run_args *a, const char *const *argv)

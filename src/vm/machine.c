@@ -354,7 +354,8 @@ void machine_destroy(struct machine *m)
 
 void machine_get_stats(const struct machine *m, struct machine_stats *ret)
 {
-	*ret = (struct machine_stats){ .exits = vcpus_exits(m->vcpus) };
+	*ret = (struct machine_stats){ 0 };
+	vcpus_exits(m->vcpus, ret->exits);
 	for (uint32_t i = 0; i < m->nr_vcpus; i++)
 		ret->instructions += hv_vcpu_instructions(vcpus_get(m->vcpus, i));
 	for (uint32_t i = 0; i < PLAN_SLOTS; i++)

@@ -35,7 +35,8 @@ int machine_start(struct machine *m, struct sm_err *e);
 void machine_destroy(struct machine *m);
 
 struct machine_stats {
-	uint64_t instructions, exits, guest_faults;
+	uint64_t instructions, guest_faults;
+	uint64_t exits[HV_EXIT_REASONS];
 };
 void machine_get_stats(const struct machine *m, struct machine_stats *ret);
 

@@ -13,7 +13,7 @@ struct vcpu {
 	struct hv_vcpu *hv;
 	pthread_t thread;
 	uint32_t index;
-	uint64_t exits; /* relaxed atomic */
+	uint64_t exits[HV_EXIT_REASONS]; /* relaxed atomics */
 	bool started;
 };
 
@@ -104,7 +104,7 @@ static bool vcpu_turn(struct vcpu *c, struct hv_exit *x)
 		vcpus_end(c->all, HV_EXIT_FAULT, e.text);
 		return false;
 	}
-	__atomic_store_n(&c->exits, c->exits + 1, __ATOMIC_RELAXED);
+	__atomic_store_n(&c->exits[x->reason], c->exits[x->reason] + 1, __ATOMIC_RELAXED);
 	switch (x->reason) {
 	case HV_EXIT_MMIO:
 		vcpu_access(c->all->mmio, x);
@@ -207,11 +207,11 @@ void vcpus_stop(struct vcpus *v)
 	}
 }
 
-uint64_t vcpus_exits(const struct vcpus *v)
+void vcpus_exits(const struct vcpus *v, uint64_t ret[HV_EXIT_REASONS])
 {
-	uint64_t n = 0;
-
-	for (uint32_t i = 0; i < v->nr; i++)
-		n += __atomic_load_n(&v->vcpu[i].exits, __ATOMIC_RELAXED);
-	return n;
+	for (uint32_t r = 0; r < HV_EXIT_REASONS; r++) {
+		ret[r] = 0;
+		for (uint32_t i = 0; i < v->nr; i++)
+			ret[r] += __atomic_load_n(&v->vcpu[i].exits[r], __ATOMIC_RELAXED);
+	}
 }

@@ -21,6 +21,7 @@ struct hv_vcpu *vcpus_get(struct vcpus *v, uint32_t index);
 int vcpus_start(struct vcpus *v, int (*enter)(struct sm_err *e), struct sm_err *e);
 /* All vCPUs out of guest code when it returns; only from outside their threads. */
 void vcpus_stop(struct vcpus *v);
-uint64_t vcpus_exits(const struct vcpus *v);
+/* By reason, so far; what the backend handles by itself does not come up here. */
+void vcpus_exits(const struct vcpus *v, uint64_t ret[HV_EXIT_REASONS]);
 
 #endif

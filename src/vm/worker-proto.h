@@ -15,7 +15,7 @@
  *   {"op":"ready", "instructions":N, ...}     the agent dials the host: its numbers so far, as in stats
  *   {"op":"started", "us":N}                  jail closed, vCPUs running; us since the start message
  *   {"op":"error", "code":N, "text":"..."}    the VM could not be started; the worker exits 1
- *   {"op":"stats", "instructions":N, "exits":N, "guest_faults":N}
+ *   {"op":"stats", "instructions":N, "exits":{"mmio":N, "pio":N, "other":N}, "guest_faults":N}
  *   {"op":"ended", "reason":"shutdown"|"reset"|"fault"|"stop", "text":"..."}   then the worker exits
  * When the library's end closes, the worker exits: no VM outlives its owner.
  */

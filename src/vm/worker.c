@@ -100,10 +100,16 @@ static void worker_ended(void *opaque, enum hv_exit_reason reason, const char *t
 static void worker_tell_stats(struct worker *w, const char *op)
 {
 	struct machine_stats s;
+	json_int_t all = 0, mmio, pio;
 
 	machine_get_stats(w->machine, &s);
-	worker_send(json_pack("{s:s, s:I, s:I, s:I}", "op", op, "instructions", (json_int_t)s.instructions,
-			      "exits", (json_int_t)s.exits, "guest_faults", (json_int_t)s.guest_faults));
+	mmio = (json_int_t)s.exits[HV_EXIT_MMIO];
+	pio = (json_int_t)s.exits[HV_EXIT_PIO];
+	for (uint32_t i = 0; i < HV_EXIT_REASONS; i++)
+		all += (json_int_t)s.exits[i];
+	worker_send(json_pack("{s:s, s:I, s:{s:I, s:I, s:I}, s:I}", "op", op, "instructions",
+			      (json_int_t)s.instructions, "exits", "mmio", mmio, "pio", pio, "other",
+			      all - mmio - pio, "guest_faults", (json_int_t)s.guest_faults));
 }
 
 static int worker_dial(void *opaque, uint32_t port)

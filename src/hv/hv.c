@@ -11,14 +11,18 @@
 struct hv_vm {
 	const struct hv_ops *ops;
 	void *impl;
+	struct gmem *gm;
 	struct hv_caps caps;
 	uint32_t nr_vcpus; /* that shall exist */
 	uint32_t created;  /* that do */
 	bool ready;
+	bool dirty_log; /* it is on */
+	struct hv_vcpu *vcpus[HV_VCPUS_MAX];
 };
 
 struct hv_vcpu {
 	struct hv_vm *vm;
+	uint32_t index;
 	void *impl;
 	bool running; /* atomic; guards the rules of the header */
 };
@@ -60,6 +64,7 @@ int hv_vm_create(const struct hv_ops *ops, const struct hv_vm_config *cfg, struc
 	if (!vm)
 		return err_errno(e, ENOMEM, "virtual machine");
 	vm->ops = ops;
+	vm->gm = gm;
 	vm->nr_vcpus = cfg->nr_vcpus;
 	r = ops->vm_create(cfg, gm, &vm->impl, e);
 	if (r < 0) {
@@ -70,6 +75,7 @@ int hv_vm_create(const struct hv_ops *ops, const struct hv_vm_config *cfg, struc
 	assert(vm->caps.gpa_bits >= 32 && vm->caps.gpa_bits <= 52);
 	assert(!vm->caps.doorbells || ops->doorbell_add);
 	assert(!vm->caps.irq_events || ops->irq_event_add);
+	assert(!vm->caps.dirty_log || (ops->dirty_start && ops->dirty_fetch && ops->dirty_stop));
 	*ret = vm;
 	return 0;
 }
@@ -79,6 +85,8 @@ void hv_vm_destroy(struct hv_vm *vm)
 	if (!vm)
 		return;
 	assert(!vm->created);
+	if (vm->dirty_log)
+		gmem_dirty_stop(vm->gm);
 	vm->ops->vm_destroy(vm->impl);
 	free(vm);
 }
@@ -90,7 +98,7 @@ const struct hv_caps *hv_vm_caps(const struct hv_vm *vm)
 
 int hv_mem_map(struct hv_vm *vm, const struct gmem_region *r, bool read_only, struct sm_err *e)
 {
-	assert(r->len && !(r->gpa % GMEM_PAGE) && !(r->len % GMEM_PAGE));
+	assert(!vm->dirty_log && r->len && !(r->gpa % GMEM_PAGE) && !(r->len % GMEM_PAGE));
 	if (!num_range_ok(r->gpa, r->len, 1ULL << vm->caps.gpa_bits))
 		return err_set(e, EINVAL, "guest memory at 0x%llx: above the %u address bits of backend %s",
 			       (unsigned long long)r->gpa, vm->caps.gpa_bits, vm->ops->name);
@@ -99,6 +107,7 @@ int hv_mem_map(struct hv_vm *vm, const struct gmem_region *r, bool read_only, st
 
 int hv_mem_unmap(struct hv_vm *vm, const struct gmem_region *r, struct sm_err *e)
 {
+	assert(!vm->dirty_log);
 	return vm->ops->mem_unmap(vm->impl, r, e);
 }
 
@@ -142,6 +151,49 @@ int hv_vm_load(struct hv_vm *vm, struct cursor *in, struct sm_err *e)
 	return vm->ops->vm_load(vm->impl, in, e);
 }
 
+/* Every vcpu_run has returned. */
+static bool hv_is_still(const struct hv_vm *vm)
+{
+	for (uint32_t i = 0; i < vm->nr_vcpus; i++)
+		if (vm->vcpus[i] && __atomic_load_n(&vm->vcpus[i]->running, __ATOMIC_ACQUIRE))
+			return false;
+	return true;
+}
+
+int hv_dirty_start(struct hv_vm *vm, struct sm_err *e)
+{
+	int r;
+
+	assert(vm->ready && !vm->dirty_log && hv_is_still(vm));
+	if (!vm->caps.dirty_log)
+		return err_set(e, ENOTSUP, "backend %s has no dirty log", vm->ops->name);
+	r = gmem_dirty_start(vm->gm, e);
+	if (r < 0)
+		return r;
+	r = vm->ops->dirty_start(vm->impl, e);
+	if (r < 0)
+		gmem_dirty_stop(vm->gm);
+	vm->dirty_log = !r;
+	return r;
+}
+
+int hv_dirty_fetch(struct hv_vm *vm, const struct gmem_region *r, uint64_t *bitmap, struct sm_err *e)
+{
+	assert(vm->dirty_log && r->dirty && hv_is_still(vm));
+	gmem_dirty_fetch(r, bitmap);
+	return vm->ops->dirty_fetch(vm->impl, r, bitmap, e);
+}
+
+void hv_dirty_stop(struct hv_vm *vm)
+{
+	assert(hv_is_still(vm));
+	if (!vm->dirty_log)
+		return;
+	vm->ops->dirty_stop(vm->impl);
+	gmem_dirty_stop(vm->gm);
+	vm->dirty_log = false;
+}
+
 int hv_vcpu_create(struct hv_vm *vm, uint32_t index, struct hv_vcpu **ret, struct sm_err *e)
 {
 	struct hv_vcpu *vcpu;
@@ -152,11 +204,13 @@ int hv_vcpu_create(struct hv_vm *vm, uint32_t index, struct hv_vcpu **ret, struc
 	if (!vcpu)
 		return err_errno(e, ENOMEM, "vCPU %u", index);
 	vcpu->vm = vm;
+	vcpu->index = index;
 	r = vm->ops->vcpu_create(vm->impl, index, &vcpu->impl, e);
 	if (r < 0) {
 		free(vcpu);
 		return r;
 	}
+	vm->vcpus[index] = vcpu;
 	vm->created++;
 	*ret = vcpu;
 	return 0;
@@ -168,6 +222,7 @@ void hv_vcpu_destroy(struct hv_vcpu *vcpu)
 		return;
 	assert(!__atomic_load_n(&vcpu->running, __ATOMIC_ACQUIRE));
 	vcpu->vm->ops->vcpu_destroy(vcpu->impl);
+	vcpu->vm->vcpus[vcpu->index] = NULL;
 	vcpu->vm->created--;
 	free(vcpu);
 }

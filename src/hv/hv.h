@@ -8,7 +8,8 @@
  *
  * Order of a life: vm_create, mem_map*, vcpu_create*, vm_ready, vcpu_boot or the loads,
  * then vcpu_run on one thread per vCPU, destroy. save and load are called only while
- * no vCPU runs (every vcpu_run has returned) and between mem_map and destroy.
+ * no vCPU runs (every vcpu_run has returned) and between mem_map and destroy; so is what
+ * starts, fetches and stops the dirty log.
  *
  * Callers use the functions below, never the table: they assert range and state for all
  * backends alike.
@@ -37,7 +38,6 @@ enum hv_exit_reason {
 	HV_EXIT_OFF,	  /* this vCPU powered itself off and stopped; kick still returns it */
 	HV_EXIT_FAULT,	  /* the guest did what cannot be continued; `text` says what */
 };
-#define HV_EXIT_REASONS (HV_EXIT_FAULT + 1)
 
 struct hv_exit {
 	enum hv_exit_reason reason;
@@ -51,6 +51,7 @@ struct hv_exit {
 struct hv_caps {
 	bool doorbells;	  /* doorbell_add works */
 	bool irq_events;  /* irq_event_add works */
+	bool dirty_log;	  /* dirty_start, _fetch and _stop work */
 	uint8_t gpa_bits; /* usable guest physical address bits */
 };
 
@@ -99,6 +100,13 @@ struct hv_ops {
 	int (*vm_load)(void *vm, struct cursor *in, struct sm_err *e);
 	int (*vcpu_save)(void *vcpu, struct buf *out, struct sm_err *e);
 	int (*vcpu_load)(void *vcpu, struct cursor *in, struct sm_err *e);
+	/*
+	 * Optional, by get_caps: the guest's writes, in regions of `gm` that are mapped. The
+	 * wrapper has started gmem's log of host-side writes, and fetched from it, before.
+	 */
+	int (*dirty_start)(void *vm, struct sm_err *e);
+	int (*dirty_fetch)(void *vm, const struct gmem_region *r, uint64_t *bitmap, struct sm_err *e);
+	void (*dirty_stop)(void *vm);
 	/* Optional: guest instructions executed so far; 0 where not counted. Any thread, approximate. */
 	uint64_t (*vcpu_instructions)(void *vcpu);
 };
@@ -131,6 +139,16 @@ int hv_doorbell_add(struct hv_vm *vm, uint64_t gpa, uint32_t value, int fd, stru
 int hv_irq_event_add(struct hv_vm *vm, uint32_t irq, int fd, struct sm_err *e);
 int hv_vm_save(struct hv_vm *vm, struct buf *out, struct sm_err *e);
 int hv_vm_load(struct hv_vm *vm, struct cursor *in, struct sm_err *e);
+
+/*
+ * The dirty log: pages that the guest or the host wrote, from the start or the last fetch
+ * of their region on. ENOTSUP where the backend has none; no memory is mapped or unmapped
+ * while it is on. A host-side write marks first and writes then: fetch when none is under way.
+ */
+int hv_dirty_start(struct hv_vm *vm, struct sm_err *e);
+/* ORs one bit per page of `r`, a region of the VM's gmem, into `bitmap` of gmem_dirty_words(r) words. */
+int hv_dirty_fetch(struct hv_vm *vm, const struct gmem_region *r, uint64_t *bitmap, struct sm_err *e);
+void hv_dirty_stop(struct hv_vm *vm);
 
 int hv_vcpu_create(struct hv_vm *vm, uint32_t index, struct hv_vcpu **ret, struct sm_err *e);
 void hv_vcpu_destroy(struct hv_vcpu *vcpu);

@@ -225,7 +225,7 @@ int gmem_dirty_start(struct gmem *gm, struct sm_err *e)
 	for (uint32_t i = 0; i < gm->nr_regions; i++) {
 		struct gmem_region *r = &gm->regions[i];
 
-		r->dirty = calloc((r->len / GMEM_PAGE + 63) / 64, sizeof(*r->dirty));
+		r->dirty = calloc(gmem_dirty_words(r), sizeof(*r->dirty));
 		if (!r->dirty) {
 			gmem_dirty_stop(gm);
 			return err_errno(e, ENOMEM, "dirty log");
@@ -245,4 +245,18 @@ void gmem_dirty_stop(struct gmem *gm)
 void gmem_mark_dirty(struct gmem *gm, uint64_t gpa, uint64_t len)
 {
 	gmem_slice_write(gm, gpa, len);
+}
+
+bool gmem_is_dirty(const struct gmem *gm, uint64_t gpa)
+{
+	const struct gmem_region *r = gmem_find(gm, gpa, 1);
+	uint64_t page = r ? (gpa - r->gpa) / GMEM_PAGE : 0;
+
+	return !r || !r->dirty || __atomic_load_n(&r->dirty[page / 64], __ATOMIC_RELAXED) >> page % 64 & 1;
+}
+
+void gmem_dirty_fetch(const struct gmem_region *r, uint64_t *bitmap)
+{
+	for (size_t i = 0; i < gmem_dirty_words(r); i++)
+		bitmap[i] |= __atomic_exchange_n(&r->dirty[i], 0, __ATOMIC_RELAXED);
 }

@@ -22,7 +22,7 @@ struct gmem_region {
 	uint64_t gpa, len; /* bytes, multiples of GMEM_PAGE */
 	uint8_t *hva;
 	int fd; /* backing file or -1; the region's own */
-	/* One bit per page, set by every host-side write while logging; NULL when off. */
+	/* One bit per page, set by every host-side write while logging (and by soft vCPUs); NULL when off. */
 	uint64_t *dirty;
 };
 
@@ -66,5 +66,15 @@ uint64_t gmem_size(const struct gmem *gm);
 int gmem_dirty_start(struct gmem *gm, struct sm_err *e);
 void gmem_dirty_stop(struct gmem *gm);
 void gmem_mark_dirty(struct gmem *gm, uint64_t gpa, uint64_t len);
+/* Is the page that holds `gpa` marked? True where nothing is logged. */
+bool gmem_is_dirty(const struct gmem *gm, uint64_t gpa);
+/* ORs the marks of a region that is logged into `bitmap`, one bit per page in whole words, and clears them.
+ */
+void gmem_dirty_fetch(const struct gmem_region *r, uint64_t *bitmap);
+/* Words of a region's bitmap. */
+static inline size_t gmem_dirty_words(const struct gmem_region *r)
+{
+	return (r->len / GMEM_PAGE + 63) / 64;
+}
 
 #endif

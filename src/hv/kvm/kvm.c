@@ -105,6 +105,8 @@ static void kvm_get_caps(void *impl, struct hv_caps *ret)
 	*ret = (struct hv_caps){
 		.doorbells = kvm_has(vm, KVM_CAP_IOEVENTFD) > 0,
 		.irq_events = kvm_has(vm, KVM_CAP_IRQFD) > 0,
+		/* Its bits are the host's pages. */
+		.dirty_log = sysconf(_SC_PAGESIZE) == GMEM_PAGE,
 		.gpa_bits = 32,
 	};
 	kvm_arch_vm_type(vm->sys_fd, &type, &ret->gpa_bits, &e);
@@ -126,6 +128,7 @@ static int kvm_set_slot(struct kvm_vm *vm, uint32_t slot, const struct gmem_regi
 		return err;
 	vm->slots[slot].gpa = r->gpa;
 	vm->slots[slot].len = len;
+	vm->slots[slot].flags = flags;
 	return 0;
 }
 
@@ -139,14 +142,77 @@ static int kvm_mem_map(void *impl, const struct gmem_region *r, bool read_only, 
 	return err_set(e, ENOSPC, "KVM: more than %d memory regions", KVM_SLOTS_MAX);
 }
 
+/* The slot of a region that is mapped, or -errno. */
+static int kvm_slot(const struct kvm_vm *vm, const struct gmem_region *r, struct sm_err *e)
+{
+	for (int i = 0; i < KVM_SLOTS_MAX; i++)
+		if (vm->slots[i].len == r->len && vm->slots[i].gpa == r->gpa)
+			return i;
+	return err_set(e, ENOENT, "KVM: no memory is mapped at 0x%llx", (unsigned long long)r->gpa);
+}
+
 static int kvm_mem_unmap(void *impl, const struct gmem_region *r, struct sm_err *e)
 {
-	struct kvm_vm *vm = impl;
+	int slot = kvm_slot(impl, r, e);
 
-	for (uint32_t i = 0; i < KVM_SLOTS_MAX; i++)
-		if (vm->slots[i].len == r->len && vm->slots[i].gpa == r->gpa)
-			return kvm_set_slot(vm, i, r, 0, 0, e);
-	return err_set(e, ENOENT, "KVM: no memory is mapped at 0x%llx", (unsigned long long)r->gpa);
+	return slot < 0 ? slot : kvm_set_slot(impl, (uint32_t)slot, r, 0, 0, e);
+}
+
+/* ---- the dirty log: the kernel's, a bitmap per slot ---- */
+
+static int kvm_dirty_switch(struct kvm_vm *vm, bool on, struct sm_err *e)
+{
+	int err = 0;
+
+	for (uint32_t i = 0; i < vm->gm->nr_regions && !err; i++) {
+		const struct gmem_region *r = &vm->gm->regions[i];
+		int slot = kvm_slot(vm, r, NULL);
+
+		if (slot >= 0 && !(vm->slots[slot].flags & KVM_MEM_READONLY))
+			err = kvm_set_slot(vm, (uint32_t)slot, r, r->len, on ? KVM_MEM_LOG_DIRTY_PAGES : 0, e);
+	}
+	return err;
+}
+
+static void kvm_dirty_stop(void *impl)
+{
+	struct kvm_vm *vm = impl;
+	struct sm_err e;
+
+	if (kvm_dirty_switch(vm, false, &e) < 0)
+		log_msg(vm->log, SM_LOG_ERROR, "kvm", "stop the dirty log: %s", e.text);
+}
+
+static int kvm_dirty_start(void *impl, struct sm_err *e)
+{
+	int r = kvm_dirty_switch(impl, true, e);
+
+	if (r < 0)
+		kvm_dirty_stop(impl);
+	return r;
+}
+
+static int kvm_dirty_fetch(void *impl, const struct gmem_region *r, uint64_t *bitmap, struct sm_err *e)
+{
+	struct kvm_vm *vm = impl;
+	struct kvm_dirty_log log = { 0 };
+	int slot = kvm_slot(vm, r, e), err;
+	uint64_t *bits;
+
+	if (slot < 0)
+		return slot;
+	if (!(vm->slots[slot].flags & KVM_MEM_LOG_DIRTY_PAGES))
+		return 0;
+	bits = calloc(gmem_dirty_words(r), sizeof(*bits));
+	if (!bits)
+		return err_errno(e, ENOMEM, "dirty log");
+	log.slot = (uint32_t)slot;
+	log.dirty_bitmap = bits;
+	err = kvm_ioctl(vm->fd, KVM_GET_DIRTY_LOG, &log, "fetch the dirty log", e);
+	for (size_t i = 0; err >= 0 && i < gmem_dirty_words(r); i++)
+		bitmap[i] |= bits[i];
+	free(bits);
+	return err < 0 ? err : 0;
 }
 
 static int kvm_vm_ready(void *impl, struct sm_err *e)
@@ -355,6 +421,7 @@ static void kvm_exit(struct kvm_vcpu *c, struct hv_exit *x)
 	struct kvm_run *run = c->run;
 	char text[60];
 
+	c->exits[run->exit_reason & 63]++;
 	switch (run->exit_reason) {
 	case KVM_EXIT_MMIO:
 		if (!kvm_exit_mmio(c, x))
@@ -493,4 +560,7 @@ const struct hv_ops hv_kvm_ops = {
 	.vm_load = kvm_vm_load,
 	.vcpu_save = kvm_vcpu_save,
 	.vcpu_load = kvm_vcpu_load,
+	.dirty_start = kvm_dirty_start,
+	.dirty_fetch = kvm_dirty_fetch,
+	.dirty_stop = kvm_dirty_stop,
 };

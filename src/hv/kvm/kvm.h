@@ -25,6 +25,7 @@ struct kvm_vm {
 	/* Slot n holds the memory at slots[n]; length 0: free. */
 	struct {
 		uint64_t gpa, len;
+		uint32_t flags;
 	} slots[KVM_SLOTS_MAX];
 	struct kvm_arch_vm *arch;
 };
@@ -42,6 +43,7 @@ struct kvm_vcpu {
 	pthread_mutex_t lock;
 	pthread_t thread;
 	bool in_run;
+	uint64_t exits[64]; /* by KVM's exit reason, for the table in doctor and benches */
 	struct kvm_arch_vcpu *arch;
 };
 

@@ -376,7 +376,7 @@ static int soft_vm_create(const struct hv_vm_config *cfg, struct gmem *gm, void 
 static void soft_get_caps(void *vm, struct hv_caps *ret)
 {
 	(void)vm;
-	*ret = (struct hv_caps){ .gpa_bits = SOFT_GPA_BITS };
+	*ret = (struct hv_caps){ .dirty_log = true, .gpa_bits = SOFT_GPA_BITS };
 }
 
 /* The core looks addresses up in `gm` itself. */
@@ -443,6 +443,29 @@ static int soft_vm_load(void *opaque, struct cursor *in, struct sm_err *e)
 	return 0;
 }
 
+/* ---- hv_ops: the dirty log, which is gmem's: vCPUs mark a page when its write tag is given ---- */
+
+static int soft_dirty_start(void *opaque, struct sm_err *e)
+{
+	struct soft_vm *vm = opaque;
+
+	(void)e;
+	for (uint32_t i = 0; i < vm->nr_vcpus; i++)
+		cpu_forget_writes(vm->cpus[i]);
+	return 0;
+}
+
+static int soft_dirty_fetch(void *opaque, const struct gmem_region *r, uint64_t *bitmap, struct sm_err *e)
+{
+	(void)r, (void)bitmap;
+	return soft_dirty_start(opaque, e);
+}
+
+static void soft_dirty_stop(void *vm)
+{
+	(void)vm;
+}
+
 const struct hv_ops hv_soft_ops = {
 	.name = "soft",
 	.arch = HV_ARCH_ARM64,
@@ -463,5 +486,8 @@ const struct hv_ops hv_soft_ops = {
 	.vm_load = soft_vm_load,
 	.vcpu_save = soft_vcpu_save,
 	.vcpu_load = soft_vcpu_load,
+	.dirty_start = soft_dirty_start,
+	.dirty_fetch = soft_dirty_fetch,
+	.dirty_stop = soft_dirty_stop,
 	.vcpu_instructions = soft_vcpu_instructions,
 };

@@ -75,6 +75,8 @@ void cpu_reset(struct cpu *c, uint64_t pc, uint64_t x0);
 bool cpu_execute(struct cpu *c);
 int cpu_save(struct cpu *c, struct buf *out, struct sm_err *e);
 int cpu_load(struct cpu *c, struct cursor *in, struct sm_err *e);
+/* The next store to any page looks at it again. No vCPU runs; any thread. */
+void cpu_forget_writes(struct cpu *c);
 /* Completes the MMIO read of the last exit with exit->data. */
 void cpu_complete_mmio(struct cpu *c);
 /* PSTATE.I clear: would an IRQ be taken now? */

@@ -26,8 +26,10 @@ static bool data_allowed(const struct walk *w, uint32_t el, bool pan, uint32_t f
 	return !(flags & CPU_MEM_WRITE) || w->el1_write;
 }
 
+/* A write tag is given only to a page that the dirty log has: the first store to another comes here. */
 static void tlb_fill(struct cpu *c, uint32_t ctx, uint64_t va, const struct walk *w, uint8_t *host)
 {
+	bool logged = gmem_is_dirty(c->vm->gm, w->pa);
 	struct tlb_context *t = &c->core->tlb[ctx];
 	uint64_t page = va & TLB_PAGE_MASK;
 	struct tlb_entry *e = &t->entries[(va >> 12) & (TLB_SIZE - 1)];
@@ -35,7 +37,7 @@ static void tlb_fill(struct cpu *c, uint32_t ctx, uint64_t va, const struct walk
 	bool pan = ctx == CTX_EL1_PAN;
 
 	e->tag_read = data_allowed(w, el, pan, CPU_MEM_READ) ? page : TLB_NO_TAG;
-	e->tag_write = data_allowed(w, el, pan, CPU_MEM_WRITE) ? page : TLB_NO_TAG;
+	e->tag_write = logged && data_allowed(w, el, pan, CPU_MEM_WRITE) ? page : TLB_NO_TAG;
 	e->addend = (uint64_t)(uintptr_t)host - page;
 	e->size_log2 = w->size_log2;
 	e->global = w->global;
@@ -104,6 +106,8 @@ static bool find_piece(struct cpu *c, const struct op *op, struct piece *p, uint
 	p->host = mmu_host_page(c, w.pa);
 	if (!p->host)
 		return true;
+	if (flags & CPU_MEM_WRITE)
+		gmem_mark_dirty(c->vm->gm, w.pa, 1);
 	/* Device memory and SCTLR_EL1.A check alignment on every access: no entry. */
 	if (!w.device && !(c->core->r.sctlr & SCTLR_A))
 		tlb_fill(c, ctx, va, &w, p->host);

@@ -445,6 +445,52 @@ static void patched_loop_is_left_soon(void **state)
 	rig_cpu_fini(&r);
 }
 
+/* Every kind of store, each in a page of its own, from EL1 and EL0. */
+static void stores_pass_the_dirty_log(void **state)
+{
+	static const uint32_t insn[] = {
+		A_STR(1, 4), A_STP(1, 2, 4), A_LDADD(1, 2, 4), 0x3d800080, /* str q0, [x4] */
+		0xd50b7424,						   /* dc zva, x4 */
+		0xc89ffc81,						   /* stlr x1, [x4] */
+		0xf8000881,						   /* sttr x1, [x4] */
+	};
+	const uint32_t nr = sizeof(insn) / sizeof(insn[0]);
+	struct rig_cpu r;
+
+	(void)state;
+	rig_cpu_init(&r, 1);
+	rig_mmu_on(&r);
+	r.c->core->r.cpacr = 3u << 20;
+	r.c->core->r.sctlr |= SCTLR_DZE;
+	for (uint32_t i = 0; i < nr; i++)
+		rig_map(&r, VA + i * 0x1000, T_DATA + i * 0x1000, P_DATA | P_EL0);
+	for (uint32_t el = 0; el < 2; el++)
+		for (uint32_t i = 0; i < nr; i++)
+			assert_int_equal(try_access(&r, VA + i * 0x1000, insn[i], el), 0);
+	assert_int_equal(gmem_dirty_start(&r.gm, NULL), 0);
+	assert_int_equal(hv_soft_ops.dirty_start(r.vm, NULL), 0);
+	for (uint32_t round = 0; round < 3; round++) {
+		uint32_t el = round & 1;
+
+		for (uint32_t i = 0; i < nr; i++) {
+			uint64_t log[8] = { 0 }, page = (T_DATA - T_RAM) / GMEM_PAGE + i;
+
+			/* A load fills the TLB, which must not let the store through. */
+			assert_int_equal(try_access(&r, VA + i * 0x1000, A_LDR(1, 4), el), 0);
+			gmem_dirty_fetch(&r.gm.regions[0], log);
+			assert_int_equal(log[page / 64] >> page % 64 & 1, 0);
+			assert_int_equal(try_access(&r, VA + i * 0x1000, insn[i], el), 0);
+			gmem_dirty_fetch(&r.gm.regions[0], log);
+			assert_int_equal(log[page / 64] >> page % 64 & 1, 1);
+			assert_int_equal(hv_soft_ops.dirty_fetch(r.vm, &r.gm.regions[0], log, NULL), 0);
+		}
+	}
+	/* The tag that the first store got lets the next ones through. */
+	assert_int_equal(try_access(&r, VA, A_STR(1, 4), 1), 0);
+	assert_int_equal(tlb_slot(r.c->tlb, VA)->tag_write, VA);
+	rig_cpu_fini(&r);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -464,6 +510,7 @@ int main(void)
 		cmocka_unit_test(at_reports_what_the_walk_finds),
 		cmocka_unit_test(broadcast_takes_effect_before_dsb_ends),
 		cmocka_unit_test(patched_loop_is_left_soon),
+		cmocka_unit_test(stores_pass_the_dirty_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,6 +75,13 @@ void tlb_flush_all(struct cpu *c)
 	use_tag(c);
 }
 
+void cpu_forget_writes(struct cpu *c)
+{
+	for (uint32_t i = 0; i < CTX_COUNT; i++)
+		for (uint32_t k = 0; k < TLB_SIZE; k++)
+			c->core->tlb[i].entries[k].tag_write = TLB_NO_TAG;
+}
+
 /* EL1's contexts are not kept by ASID: what is not global goes. */
 static void flush_el1_not_global(struct cpu *c)
 {

@@ -91,11 +91,12 @@ ssize_t frame_input_fill(struct frame_input *in, int sock)
 int frame_input_next(struct frame_input *in, struct frame *ret)
 {
 	size_t have = in->end - in->begin;
-	const uint8_t *h = in->data + in->begin;
+	const uint8_t *h;
 	struct frame f;
 
 	if (have < SMP_HEADER_LEN)
 		return 0;
+	h = in->data + in->begin;
 	f.len = get_le(h, 4);
 	f.type = (uint16_t)get_le(h + 4, 2);
 	f.stream = get_le(h + 8, 4);

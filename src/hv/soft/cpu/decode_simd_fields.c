@@ -378,24 +378,24 @@ static uint64_t expand_imm(uint32_t op_bit, uint32_t cmode, uint64_t imm8)
 	uint64_t r = 0;
 
 	if (cmode < 8)
-		return (imm8 << (cmode >> 1) * 8) * 0x0000000100000001;
+		return (imm8 << (cmode >> 1) * 8) * 0x0000000100000001ull;
 	if (cmode < 12)
-		return (imm8 << (cmode >> 1 & 1) * 8) * 0x0001000100010001;
+		return (imm8 << (cmode >> 1 & 1) * 8) * 0x0001000100010001ull;
 	switch (cmode << 1 | op_bit) {
 	case 12 << 1:
 	case 12 << 1 | 1:
-		return (imm8 << 8 | 0xff) * 0x0000000100000001;
+		return (imm8 << 8 | 0xff) * 0x0000000100000001ull;
 	case 13 << 1:
 	case 13 << 1 | 1:
-		return (imm8 << 16 | 0xffff) * 0x0000000100000001;
+		return (imm8 << 16 | 0xffff) * 0x0000000100000001ull;
 	case 14 << 1:
-		return imm8 * 0x0101010101010101;
+		return imm8 * 0x0101010101010101ull;
 	case 14 << 1 | 1:
 		for (uint32_t bit = 0; bit < 8; bit++)
 			r |= imm8 >> bit & 1 ? 0xffull << bit * 8 : 0;
 		return r;
 	case 15 << 1:
-		return fp_expand_imm32((uint32_t)imm8) * 0x0000000100000001;
+		return fp_expand_imm32((uint32_t)imm8) * 0x0000000100000001ull;
 	default:
 		return fp_expand_imm64((uint32_t)imm8);
 	}

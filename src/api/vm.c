@@ -248,6 +248,18 @@ static int vm_wait_ready(struct sm_vm *vm, int listener, struct sm_err *e)
 	return 0;
 }
 
+/* The worker knows files by what they are for; the user knows those he named by their path. */
+static void vm_name_file(const char *kind, const char *path, struct sm_err *e)
+{
+	size_t len = strlen(kind);
+	char rest[sizeof(e->text)];
+
+	if (!e || !path || strncmp(e->text, kind, len) != 0 || e->text[len] != ':')
+		return;
+	memcpy(rest, e->text + len, sizeof(e->text) - len);
+	snprintf(e->text, sizeof(e->text), "%s %.200s%.280s", kind, path, rest);
+}
+
 /* Everything between a made handle and a greeted agent. */
 static int vm_boot(struct sm_vm *vm, const struct sm_vm_options *o, const struct backend *b, struct sm_err *e)
 {
@@ -276,6 +288,10 @@ static int vm_boot(struct sm_vm *vm, const struct sm_vm_options *o, const struct
 	vm_files_fini(&f);
 	if (!r)
 		r = vm_wait_ready(vm, listener, e);
+	if (r < 0) {
+		vm_name_file("kernel", o->kernel, e);
+		vm_name_file("initrd", o->initrd, e);
+	}
 	if (!r)
 		r = vm_explain(vm, vm_greet(vm, o->hostname, e), e);
 	vm->timings.agent_us = vm_now_us() - vm->t0_us;

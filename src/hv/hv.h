@@ -38,6 +38,7 @@ enum hv_exit_reason {
 	HV_EXIT_OFF,	  /* this vCPU powered itself off and stopped; kick still returns it */
 	HV_EXIT_FAULT,	  /* the guest did what cannot be continued; `text` says what */
 };
+#define HV_EXIT_REASONS (HV_EXIT_FAULT + 1)
 
 struct hv_exit {
 	enum hv_exit_reason reason;

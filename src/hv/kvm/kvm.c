@@ -421,7 +421,6 @@ static void kvm_exit(struct kvm_vcpu *c, struct hv_exit *x)
 	struct kvm_run *run = c->run;
 	char text[60];
 
-	c->exits[run->exit_reason & 63]++;
 	switch (run->exit_reason) {
 	case KVM_EXIT_MMIO:
 		if (!kvm_exit_mmio(c, x))

@@ -43,7 +43,6 @@ struct kvm_vcpu {
 	pthread_mutex_t lock;
 	pthread_t thread;
 	bool in_run;
-	uint64_t exits[64]; /* by KVM's exit reason, for the table in doctor and benches */
 	struct kvm_arch_vcpu *arch;
 };
 

@@ -11,7 +11,7 @@ MAY = {
     "util": set(),
     "mem": {"util"},
     "bus": {"util", "mem"},
-    "hv": {"util", "mem", "arch/x86_64/layout.h"},
+    "hv": {"util", "mem", "arch/arm64/layout.h", "arch/x86_64/layout.h"},
     "arch": {"util", "mem", "hv/hv.h"},
     "devices": {"util", "mem", "bus"},
     "vm": {"util", "mem", "bus", "hv", "arch", "devices", "guest"},

@@ -133,10 +133,11 @@ static int vgic_move_cpu(const struct kvm_vm *vm, uint32_t cpu, struct buf *out,
 {
 	unsigned long request = in ? KVM_SET_DEVICE_ATTR : KVM_GET_DEVICE_ATTR;
 	uint64_t base = vgic_cpu(cpu);
-	uint32_t level = in ? cursor_u32(in) : 0;
+	uint32_t level;
 	int r = vgic_move(vm, KVM_DEV_ARM_VGIC_GRP_REDIST_REGS, base, vgic_redist, NUM_COUNTOF(vgic_redist),
 			  out, in, e);
 
+	level = in ? cursor_u32(in) : 0;
 	if (!r)
 		r = vgic_attr(vm, request, KVM_DEV_ARM_VGIC_GRP_LEVEL_INFO, base, &level, e);
 	if (!in)

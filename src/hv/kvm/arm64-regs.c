@@ -2,7 +2,8 @@
 /*
  * A vCPU's registers, saved as the kernel lists them: u32 count, then u64 id and the
  * value's bytes each; before them the counter's frequency, which must be the host's at
- * the load, MP state and pending SError.
+ * the load, MP state and pending SError. A load wants each register that the kernel
+ * lists, once: what a state leaves out would keep its reset value unnoticed.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -95,17 +96,43 @@ int kvm_arch_vcpu_save(struct kvm_vcpu *c, struct buf *out, struct sm_err *e)
 	return r;
 }
 
-static bool regs_has(const struct kvm_reg_list *list, uint64_t id)
+/* Removes `id` from the registers that are still wanted, keeping their order; false: it is none. */
+static bool regs_take(struct kvm_reg_list *wanted, uint64_t id)
 {
-	for (uint64_t i = 0; i < list->n; i++)
-		if (list->reg[i] == id)
+	for (uint64_t i = 0; i < wanted->n; i++)
+		if (wanted->reg[i] == id) {
+			wanted->n--;
+			memmove(&wanted->reg[i], &wanted->reg[i + 1],
+				(wanted->n - i) * sizeof(wanted->reg[0]));
 			return true;
+		}
 	return false;
+}
+
+/* The whole of the registers, before any is set. */
+static int regs_check(const struct kvm_vcpu *c, struct kvm_reg_list *wanted, struct cursor in,
+		      struct sm_err *e)
+{
+	uint32_t nr = cursor_u32(&in);
+
+	if (in.broken || nr != wanted->n)
+		return err_set(e, EBADMSG, "vCPU %u: state of %u registers, this machine has %llu", c->index,
+			       nr, (unsigned long long)wanted->n);
+	for (uint32_t i = 0; i < nr; i++) {
+		uint64_t id = cursor_u64(&in);
+
+		if (in.broken || reg_size(id) > REG_BYTES_MAX || !regs_take(wanted, id))
+			return err_set(e, EBADMSG, "vCPU %u: register 0x%llx is not one of this machine",
+				       c->index, (unsigned long long)id);
+		if (!cursor_take(&in, reg_size(id)))
+			return err_set(e, EBADMSG, "vCPU %u: state is cut off", c->index);
+	}
+	return 0;
 }
 
 /*
  * The counter's offset is the VM's: set on vCPU 0 only, or the others would each move it
- * by the time between their captures. The SVE vector lengths are settled at creation.
+ * by the time between their captures.
  */
 static bool reg_is_loaded(const struct kvm_vcpu *c, uint64_t id)
 {
@@ -115,30 +142,37 @@ static bool reg_is_loaded(const struct kvm_vcpu *c, uint64_t id)
 	if (id == KVM_REG_ARM_PTIMER_CNT)
 		return false;
 #endif
-	return id != KVM_REG_ARM64_SVE_VLS;
+	return true;
+}
+
+/* The SVE vector lengths are settled at creation, and must be these. */
+static int sve_lengths_match(const struct kvm_vcpu *c, const uint8_t *value, size_t size, struct sm_err *e)
+{
+	uint8_t ours[REG_BYTES_MAX];
+	int r = kvm_arm64_get_reg(c, KVM_REG_ARM64_SVE_VLS, ours, e);
+
+	if (!r && memcmp(ours, value, size))
+		return err_set(e, ENOTSUP, "vCPU %u: its SVE vector lengths are not this machine's",
+			       c->index);
+	return r;
 }
 
 /* Two passes over the same bytes: the counter first, as timers are judged by it. */
-static int regs_load_pass(struct kvm_vcpu *c, const struct kvm_reg_list *list, struct cursor *in,
-			  bool counter, struct sm_err *e)
+static int regs_load_pass(struct kvm_vcpu *c, struct cursor *in, bool counter, struct sm_err *e)
 {
 	uint32_t nr = cursor_u32(in);
-	uint8_t value[REG_BYTES_MAX];
 	int r = 0;
 
-	if (nr > REGS_MAX)
-		return err_set(e, EBADMSG, "vCPU %u: state of %u registers", c->index, nr);
 	for (uint32_t i = 0; i < nr && !r; i++) {
 		uint64_t id = cursor_u64(in);
 		size_t size = reg_size(id);
+		const uint8_t *value = cursor_take(in, size);
 
-		if (size > sizeof(value) || in->broken || !regs_has(list, id))
-			return err_set(e, EBADMSG, "vCPU %u: register 0x%llx is not one of this machine",
-				       c->index, (unsigned long long)id);
-		cursor_get(in, value, size);
-		if (in->broken)
-			return err_set(e, EBADMSG, "vCPU %u: state is cut off", c->index);
-		if ((id == KVM_REG_ARM_TIMER_CNT) == counter && reg_is_loaded(c, id))
+		if ((id == KVM_REG_ARM_TIMER_CNT) != counter || !reg_is_loaded(c, id))
+			continue;
+		if (id == KVM_REG_ARM64_SVE_VLS)
+			r = sve_lengths_match(c, value, size, e);
+		else
 			r = kvm_arm64_set_reg(c, id, value, e);
 	}
 	return r;
@@ -177,10 +211,10 @@ int kvm_arch_vcpu_load(struct kvm_vcpu *c, struct cursor *in, struct sm_err *e)
 		r = regs_list(c, &list, e);
 	if (r < 0)
 		return r;
-	again = *in;
-	r = regs_load_pass(c, list, &again, true, e);
-	if (!r)
-		r = regs_load_pass(c, list, in, false, e);
+	r = regs_check(c, list, *in, e);
 	free(list);
-	return r;
+	again = *in;
+	if (!r)
+		r = regs_load_pass(c, &again, true, e);
+	return r ? r : regs_load_pass(c, in, false, e);
 }

@@ -87,16 +87,25 @@ static const struct vgic_regs vgic_redist[] = {
 #define ICC_REG(crm, op2) (3u << 14 | 12u << 7 | (crm) << 3 | (op2))
 #define ICC_PMR (3u << 14 | 4u << 7 | 6u << 3 | 0)
 
-/* SRE opens the others; the group enables come last, when priorities and active state stand. */
-static const uint32_t vgic_icc[] = {
-	ICC_REG(12u, 5u),		   /* SRE */
-	ICC_REG(12u, 4u),		   /* CTLR */
-	ICC_PMR,	  ICC_REG(8u, 3u), /* BPR0 */
-	ICC_REG(12u, 3u),		   /* BPR1 */
-	ICC_REG(8u, 4u),		   /* AP0R0 */
-	ICC_REG(9u, 0u),		   /* AP1R0 */
-	ICC_REG(12u, 6u),		   /* IGRPEN0 */
-	ICC_REG(12u, 7u),		   /* IGRPEN1 */
+#define ICC_CTLR ICC_REG(12u, 4u)
+#define ICC_CTLR_PRI_BITS(v) (((v) >> 8 & 7) + 1)
+
+/*
+ * SRE opens the others; CTLR tells the priority bits, by which some exist or are 0 in the
+ * state; the group enables come last, when priorities and active state stand.
+ */
+static const struct {
+	uint32_t reg, pri_bits;
+} vgic_icc[] = {
+	{ ICC_REG(12u, 5u), 0 },						 /* SRE */
+	{ ICC_CTLR, 0 },	 { ICC_PMR, 0 },	 { ICC_REG(8u, 3u), 0 }, /* BPR0 */
+	{ ICC_REG(12u, 3u), 0 },						 /* BPR1 */
+	{ ICC_REG(8u, 4u), 0 },							 /* AP0R0..3 */
+	{ ICC_REG(8u, 5u), 6 },	 { ICC_REG(8u, 6u), 7 }, { ICC_REG(8u, 7u), 7 },
+	{ ICC_REG(9u, 0u), 0 }, /* AP1R0..3 */
+	{ ICC_REG(9u, 1u), 6 },	 { ICC_REG(9u, 2u), 7 }, { ICC_REG(9u, 3u), 7 },
+	{ ICC_REG(12u, 6u), 0 }, /* IGRPEN0 */
+	{ ICC_REG(12u, 7u), 0 }, /* IGRPEN1 */
 };
 
 /* The affinity fields of vCPU i in bits 63:32 of an attribute: KVM's own numbering. */
@@ -133,7 +142,7 @@ static int vgic_move_cpu(const struct kvm_vm *vm, uint32_t cpu, struct buf *out,
 {
 	unsigned long request = in ? KVM_SET_DEVICE_ATTR : KVM_GET_DEVICE_ATTR;
 	uint64_t base = vgic_cpu(cpu);
-	uint32_t level;
+	uint32_t level, pri_bits = 0;
 	int r = vgic_move(vm, KVM_DEV_ARM_VGIC_GRP_REDIST_REGS, base, vgic_redist, NUM_COUNTOF(vgic_redist),
 			  out, in, e);
 
@@ -145,7 +154,11 @@ static int vgic_move_cpu(const struct kvm_vm *vm, uint32_t cpu, struct buf *out,
 	for (size_t i = 0; i < NUM_COUNTOF(vgic_icc) && !r; i++) {
 		uint64_t v = in ? cursor_u64(in) : 0;
 
-		r = vgic_attr(vm, request, KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS, base | vgic_icc[i], &v, e);
+		if (vgic_icc[i].pri_bits <= pri_bits)
+			r = vgic_attr(vm, request, KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS, base | vgic_icc[i].reg,
+				      &v, e);
+		if (vgic_icc[i].reg == ICC_CTLR)
+			pri_bits = ICC_CTLR_PRI_BITS((uint32_t)v);
 		if (!in)
 			buf_put_u64(out, v);
 	}

@@ -137,7 +137,9 @@ int vm_worker_message(struct sm_vm *vm, struct sm_err *e)
 		return vm_worker_died(vm, e);
 	json_unpack(o, "{s:s, s?s, s?s, s?I}", "op", &op, "reason", &reason, "text", &why, "code", &code);
 	if (!strcmp(op, "error")) {
-		r = err_set(e, code > 0 ? (int)code : EIO, "%s", why);
+		/* What the kernel refused is doctor's field. */
+		r = err_set(e, code > 0 ? (int)code : EIO, "%s%s", why,
+			    strncmp(why, "KVM: ", 5) ? "" : "; `supermachine doctor` tells more");
 	} else if (!strcmp(op, "ended")) {
 		r = vm_guest_ended(vm, reason, why, e);
 	} else if (!strcmp(op, "started")) {

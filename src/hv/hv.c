@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -268,4 +269,15 @@ uint64_t hv_vcpu_instructions(const struct hv_vcpu *vcpu)
 	const struct hv_ops *ops = vcpu->vm->ops;
 
 	return ops->vcpu_instructions ? ops->vcpu_instructions(vcpu->impl) : 0;
+}
+
+void hv_vcpu_fault(struct hv_vcpu *vcpu, const char *what, struct hv_exit *exit)
+{
+	const struct hv_ops *ops = vcpu->vm->ops;
+
+	exit->reason = HV_EXIT_FAULT;
+	if (ops->vcpu_fault)
+		ops->vcpu_fault(vcpu->impl, what, exit);
+	else
+		snprintf(exit->text, sizeof(exit->text), "vCPU %u: %s", vcpu->index, what);
 }

@@ -110,6 +110,8 @@ struct hv_ops {
 	void (*dirty_stop)(void *vm);
 	/* Optional: guest instructions executed so far; 0 where not counted. Any thread, approximate. */
 	uint64_t (*vcpu_instructions)(void *vcpu);
+	/* Optional: see hv_vcpu_fault. */
+	void (*vcpu_fault)(void *vcpu, const char *what, struct hv_exit *exit);
 };
 
 extern const struct hv_ops hv_soft_ops, hv_kvm_ops;
@@ -159,5 +161,10 @@ void hv_vcpu_kick(struct hv_vcpu *vcpu);
 int hv_vcpu_save(struct hv_vcpu *vcpu, struct buf *out, struct sm_err *e);
 int hv_vcpu_load(struct hv_vcpu *vcpu, struct cursor *in, struct sm_err *e);
 uint64_t hv_vcpu_instructions(const struct hv_vcpu *vcpu);
+/*
+ * Makes the exit a fault for a reason only the caller knows, with the registers in the
+ * text and in the log where the backend can tell them. On the vCPU's own thread.
+ */
+void hv_vcpu_fault(struct hv_vcpu *vcpu, const char *what, struct hv_exit *exit);
 
 #endif

@@ -87,12 +87,22 @@ static void vcpus_end(struct vcpus *v, enum hv_exit_reason reason, const char *t
 		v->end(v->opaque, reason, text);
 }
 
-static void vcpu_access(const struct bus *bus, struct hv_exit *x)
+static bool vcpu_access(const struct bus *bus, struct hv_exit *x)
 {
-	if (x->is_write)
-		bus_write(bus, x->addr, x->len, x->data);
-	else
-		bus_read(bus, x->addr, x->len, &x->data);
+	return x->is_write ? bus_write(bus, x->addr, x->len, x->data)
+			   : bus_read(bus, x->addr, x->len, &x->data);
+}
+
+/* No device is there: nothing that a kernel told of its devices would do. */
+static bool vcpu_stray(struct vcpu *c, struct hv_exit *x)
+{
+	char what[80];
+
+	snprintf(what, sizeof(what), "%s of %u bytes at 0x%llx, where no device is",
+		 x->is_write ? "write" : "read", x->len, (unsigned long long)x->addr);
+	hv_vcpu_fault(c->hv, what, x);
+	vcpus_end(c->all, x->reason, x->text);
+	return false;
 }
 
 /* False: this vCPU runs no more. */
@@ -107,9 +117,9 @@ static bool vcpu_turn(struct vcpu *c, struct hv_exit *x)
 	__atomic_store_n(&c->exits[x->reason], c->exits[x->reason] + 1, __ATOMIC_RELAXED);
 	switch (x->reason) {
 	case HV_EXIT_MMIO:
-		vcpu_access(c->all->mmio, x);
-		return true;
+		return vcpu_access(c->all->mmio, x) || vcpu_stray(c, x);
 	case HV_EXIT_PIO:
+		/* Kernels feel for ports, and an empty bus answers all ones. */
 		vcpu_access(c->all->ports, x);
 		return true;
 	case HV_EXIT_KICKED:

@@ -169,7 +169,8 @@ static int kvm_dirty_switch(struct kvm_vm *vm, bool on, struct sm_err *e)
 		int slot = kvm_slot(vm, r, NULL);
 
 		if (slot >= 0 && !(vm->slots[slot].flags & KVM_MEM_READONLY))
-			err = kvm_set_slot(vm, (uint32_t)slot, r, r->len, on ? KVM_MEM_LOG_DIRTY_PAGES : 0, e);
+			err = kvm_set_slot(vm, (uint32_t)slot, r, r->len, on ? KVM_MEM_LOG_DIRTY_PAGES : 0,
+					   e);
 	}
 	return err;
 }
@@ -392,9 +393,10 @@ static bool kvm_exit_mmio(struct kvm_vcpu *c, struct hv_exit *x)
 	return true;
 }
 
-static void kvm_exit_fault(struct kvm_vcpu *c, struct hv_exit *x, const char *what)
+static void kvm_vcpu_fault(void *impl, const char *what, struct hv_exit *x)
 {
-	char regs[512];
+	struct kvm_vcpu *c = impl;
+	char regs[600];
 
 	kvm_arch_describe(c, regs, sizeof(regs));
 	x->reason = HV_EXIT_FAULT;
@@ -412,7 +414,7 @@ static void kvm_exit_system(struct kvm_vcpu *c, struct hv_exit *x)
 		x->reason = HV_EXIT_RESET;
 		return;
 	default:
-		kvm_exit_fault(c, x, "the guest crashed");
+		kvm_vcpu_fault(c, "the guest crashed", x);
 	}
 }
 
@@ -424,7 +426,7 @@ static void kvm_exit(struct kvm_vcpu *c, struct hv_exit *x)
 	switch (run->exit_reason) {
 	case KVM_EXIT_MMIO:
 		if (!kvm_exit_mmio(c, x))
-			kvm_exit_fault(c, x, "an access of a size no device has");
+			kvm_vcpu_fault(c, "an access of a size no device has", x);
 		return;
 	case KVM_EXIT_IO:
 		c->pio_done = 0;
@@ -437,22 +439,22 @@ static void kvm_exit(struct kvm_vcpu *c, struct hv_exit *x)
 		kvm_exit_system(c, x);
 		return;
 	case KVM_EXIT_SHUTDOWN:
-		kvm_exit_fault(c, x, "triple fault");
+		kvm_vcpu_fault(c, "triple fault", x);
 		return;
 	case KVM_EXIT_INTERNAL_ERROR:
 		snprintf(text, sizeof(text), "KVM internal error %u", run->internal.suberror);
-		kvm_exit_fault(c, x, text);
+		kvm_vcpu_fault(c, text, x);
 		return;
 	case KVM_EXIT_FAIL_ENTRY:
 		snprintf(text, sizeof(text), "cannot enter the guest, hardware reason 0x%llx",
 			 (unsigned long long)run->fail_entry.hardware_entry_failure_reason);
-		kvm_exit_fault(c, x, text);
+		kvm_vcpu_fault(c, text, x);
 		return;
 	default:
 		if (kvm_arch_exit(c, x))
 			return;
 		snprintf(text, sizeof(text), "unknown exit %u", run->exit_reason);
-		kvm_exit_fault(c, x, text);
+		kvm_vcpu_fault(c, text, x);
 	}
 }
 
@@ -464,10 +466,21 @@ static void kvm_enter(struct kvm_vcpu *c, bool in)
 	pthread_mutex_unlock(&c->lock);
 }
 
+/* Most of these the guest can cause: on arm64 by an access to a device that KVM cannot decode. */
+static void kvm_run_failed(struct kvm_vcpu *c, struct hv_exit *x, int err)
+{
+	char text[60];
+
+	snprintf(text, sizeof(text), "KVM cannot run it: %s", strerrordesc_np(err));
+	kvm_vcpu_fault(c, text, x);
+}
+
 static int kvm_vcpu_run(void *impl, struct hv_exit *x, struct sm_err *e)
 {
 	struct kvm_vcpu *c = impl;
 	int r, err;
+
+	(void)e;
 
 	if (c->mmio_open) {
 		kvm_answer(c, x);
@@ -488,8 +501,9 @@ static int kvm_vcpu_run(void *impl, struct hv_exit *x, struct sm_err *e)
 		return 0;
 	}
 	if (err)
-		return err_errno(e, err, "KVM: run vCPU %u", c->index);
-	kvm_exit(c, x);
+		kvm_run_failed(c, x, err);
+	else
+		kvm_exit(c, x);
 	return 0;
 }
 
@@ -559,6 +573,7 @@ const struct hv_ops hv_kvm_ops = {
 	.vm_load = kvm_vm_load,
 	.vcpu_save = kvm_vcpu_save,
 	.vcpu_load = kvm_vcpu_load,
+	.vcpu_fault = kvm_vcpu_fault,
 	.dirty_start = kvm_dirty_start,
 	.dirty_fetch = kvm_dirty_fetch,
 	.dirty_stop = kvm_dirty_stop,

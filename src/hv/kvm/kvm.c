@@ -396,12 +396,19 @@ static bool kvm_exit_mmio(struct kvm_vcpu *c, struct hv_exit *x)
 static void kvm_vcpu_fault(void *impl, const char *what, struct hv_exit *x)
 {
 	struct kvm_vcpu *c = impl;
-	char regs[600];
+	char regs[600], *end;
 
 	kvm_arch_describe(c, regs, sizeof(regs));
-	x->reason = HV_EXIT_FAULT;
-	snprintf(x->text, sizeof(x->text), "vCPU %u: %s; %.90s", c->index, what, regs);
 	log_msg(c->vm->log, SM_LOG_ERROR, "kvm", "vCPU %u: %s; %s", c->index, what, regs);
+	x->reason = HV_EXIT_FAULT;
+	/* The sentence takes the first registers: whole ones. */
+	if (strlen(regs) > 80) {
+		regs[80] = 0;
+		end = strrchr(regs, ' ');
+		if (end)
+			*end = 0;
+	}
+	snprintf(x->text, sizeof(x->text), "vCPU %u: %s; %s", c->index, what, regs);
 }
 
 static void kvm_exit_system(struct kvm_vcpu *c, struct hv_exit *x)

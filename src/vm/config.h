@@ -25,6 +25,7 @@ struct vm_config {
 	int root_fd;	/* writable disk */
 	int kvm_fd;	/* /dev/kvm, for that backend */
 	uint32_t nr_layers;
+	uint32_t layers_wanted;	      /* the start message's count: the rest comes in "layers" messages */
 	int layer_fds[VM_LAYERS_MAX]; /* bottom first */
 };
 

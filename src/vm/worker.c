@@ -173,20 +173,14 @@ static ssize_t worker_receive(char *text, int *fds, size_t *nr_fds, struct sm_er
 static int worker_take_config(struct vm_config *cfg, struct sm_err *e)
 {
 	char text[WORKER_MSG_MAX];
-	int fds[WORKER_FDS_MAX], layers = 0, r;
+	int fds[WORKER_FDS_MAX], r;
 	size_t nr_fds;
 	ssize_t n = worker_receive(text, fds, &nr_fds, e);
-	json_t *o;
 
 	if (n < 0)
 		return (int)n;
 	r = vm_config_parse(text, (size_t)n, fds, nr_fds, cfg, e);
-	if (r < 0)
-		return r;
-	o = json_loadb(text, (size_t)n, 0, NULL);
-	json_unpack(o, "{s?i}", "layers", &layers);
-	json_decref(o);
-	while (!r && cfg->nr_layers < (uint32_t)layers) {
+	while (!r && cfg->nr_layers < cfg->layers_wanted) {
 		n = worker_receive(text, fds, &nr_fds, e);
 		if (n < 0 || !nr_fds)
 			r = err_set(e, EBADMSG, "worker: layer images missing");

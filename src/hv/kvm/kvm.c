@@ -408,7 +408,7 @@ static void kvm_vcpu_fault(void *impl, const char *what, struct hv_exit *x)
 		if (end)
 			*end = 0;
 	}
-	snprintf(x->text, sizeof(x->text), "vCPU %u: %s; %s", c->index, what, regs);
+	snprintf(x->text, sizeof(x->text), "vCPU %u: %s; %.80s", c->index, what, regs);
 }
 
 static void kvm_exit_system(struct kvm_vcpu *c, struct hv_exit *x)

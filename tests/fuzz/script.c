@@ -7,6 +7,7 @@
 
 #define STEPS_MAX 4000
 #define QUEUE 16
+#define SCRIPT_STATE_MAX (1u << 20)
 
 enum {
 	S_MEM,	     /* u16 offset, u8 length, bytes: into the data area */
@@ -19,6 +20,7 @@ enum {
 	S_RESTART,   /* driver starts over */
 	S_HOST,	     /* u8 what */
 	S_TABLE,     /* u16 offset, then as S_DESC from its offset on: an indirect table's entry */
+	S_RELOAD,    /* u16 offset, u8 mask: saved, mask XORed into the state there, reset, loaded */
 	S_COUNT,
 };
 
@@ -65,6 +67,32 @@ static void step_restart(struct ring_driver *d)
 	ring_start(d, RING_FEATURES_ALL, QUEUE);
 }
 
+/* State that was not touched must load; state that does not load leaves a device to be reset. */
+static void step_reload(struct ring_driver *d, struct cursor *in)
+{
+	const struct device *dev = &d->vd->dev;
+	uint16_t off = cursor_u16(in);
+	uint8_t mask = cursor_u8(in);
+	struct buf state;
+	struct cursor saved;
+	int r;
+
+	buf_init(&state, SCRIPT_STATE_MAX);
+	dev->ops->quiesce(dev->impl);
+	r = dev->ops->save(dev->impl, &state, NULL);
+	assert(!r && !state.broken);
+	if (off < state.len)
+		state.data[off] ^= mask;
+	ring_set(d, RING_STATUS, 0);
+	saved = cursor_of(state.data, state.len);
+	r = dev->ops->load(dev->impl, &saved, NULL);
+	assert(!r || mask);
+	if (r < 0)
+		ring_set(d, RING_STATUS, 0);
+	dev->ops->resume(dev->impl);
+	buf_fini(&state);
+}
+
 static void step(struct ring_driver *d, struct cursor *in, void (*host)(uint8_t what))
 {
 	uint32_t nr = d->vd->ops->nr_queues, q;
@@ -98,6 +126,9 @@ static void step(struct ring_driver *d, struct cursor *in, void (*host)(uint8_t 
 		break;
 	case S_RESTART:
 		step_restart(d);
+		break;
+	case S_RELOAD:
+		step_reload(d, in);
 		break;
 	case S_HOST:
 		if (host)

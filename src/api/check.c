@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "util/isolate.h"
 #include "util/landlock.h"
 
 struct checker {
@@ -74,6 +75,17 @@ static void check_landlock(struct checker *c)
 		   "the worker goes on without this second fence; seccomp still forbids opening files");
 }
 
+static void check_namespaces(struct checker *c)
+{
+	struct sm_err e;
+	bool ok = !isolate_probe(&e);
+
+	check_tell(
+		c, "namespaces", ok, false, ok ? "a worker has no files and no network" : e.text,
+		"allow user namespaces (sysctl kernel.unprivileged_userns_clone, user.max_user_namespaces); "
+		"until then landlock and seccomp fence the worker alone");
+}
+
 int sm_check_list(struct sm_ctx *ctx, int (*fn)(void *opaque, const struct sm_check_info *info), void *opaque,
 		  struct sm_err *e)
 {
@@ -85,6 +97,7 @@ int sm_check_list(struct sm_ctx *ctx, int (*fn)(void *opaque, const struct sm_ch
 	check_program(&c, &ctx->places, "supermachine-worker");
 	check_program(&c, &ctx->places, "supermachine-image");
 	check_store(&c, &ctx->places);
+	check_namespaces(&c);
 	check_landlock(&c);
 	return c.stop;
 }

@@ -3,12 +3,13 @@
  * The worker's jail, in stages; each may only be taken after the one before.
  *
  *   1 descriptors   only those handed over stay open           (first thing in main)
- *   2 privileges    no_new_privs, not dumpable, no capabilities
- *   3 files         a landlock domain without any file
- *   4 system calls  the process's seccomp filter                (before any other thread)
- *   5 thread role   a narrower filter per thread                (before the first guest instruction)
+ *   2 namespaces    an empty root, no network; where the machine allows it (util/isolate.h)
+ *   3 privileges    no_new_privs, not dumpable, no capabilities
+ *   4 files         a landlock domain without any file
+ *   5 system calls  the process's seccomp filter                (before any other thread)
+ *   6 thread role   a narrower filter per thread                (before the first guest instruction)
  *
- * 2 to 4 are jail_enter, 5 is jail_thread. The filters are compiled at build time from
+ * 3 to 5 are jail_enter, 6 is jail_thread. The filters are compiled at build time from
  * the `syscalls` comments beside the code that needs the calls (src/vm/jail-filter.py).
  */
 #ifndef VM_JAIL_H

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "util/fd.h"
+#include "util/isolate.h"
 #include "vm/config.h"
 #include "vm/dialer.h"
 #include "vm/jail.h"
@@ -212,6 +213,9 @@ static int worker_build(struct worker *w, struct vm_config *cfg, struct sm_err *
 	if (!r)
 		r = worker_take_config(cfg, e);
 	w->start_ns = worker_now_ns();
+	/* Where it is forbidden, landlock and seccomp stand alone; doctor says so. */
+	if (!r)
+		isolate_process(NULL);
 	if (!r)
 		r = dialer_start(cfg->run_fd, &w->dial_fd, e);
 	if (r < 0)

@@ -12,7 +12,9 @@
  * on failure *e, when not NULL, holds one sentence and outputs are unchanged.
  *
  * Option structs begin with `size`, which the caller sets to sizeof; they only
- * ever grow at the end, and a zeroed field means its default.
+ * ever grow at the end, and a zeroed field means its default. So a program built with
+ * an older header goes on working, and one with a newer header as long as it leaves
+ * the new fields zero.
  */
 #ifndef SUPERMACHINE_H
 #define SUPERMACHINE_H

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "api/options.h"
+
 const char *sm_version(void)
 {
 	return SM_VERSION;
@@ -12,20 +14,19 @@ const char *sm_version(void)
 
 int sm_ctx_create(const struct sm_ctx_options *o, struct sm_ctx **ret, struct sm_err *e)
 {
-	static const struct sm_ctx_options none = { .size = sizeof(none) };
+	struct sm_ctx_options opt;
 	struct sm_ctx *ctx;
-	int r;
+	int r = options_take(&opt, sizeof(opt), OPTIONS_SIZE(struct sm_ctx_options, log_level), o,
+			     "sm_ctx_options", e);
 
-	if (!o)
-		o = &none;
-	if (o->size < sizeof(none))
-		return err_set(e, EINVAL, "sm_ctx_options.size is %zu: set it to sizeof", o->size);
+	if (r < 0)
+		return r;
 	ctx = calloc(1, sizeof(*ctx));
 	if (!ctx)
 		return err_errno(e, ENOMEM, "context");
 	pthread_mutex_init(&ctx->lock, NULL);
-	ctx->log = (struct log){ o->log, o->log_opaque, o->log_level };
-	r = places_find(o->home, &ctx->places, e);
+	ctx->log = (struct log){ opt.log, opt.log_opaque, opt.log_level };
+	r = places_find(opt.home, &ctx->places, e);
 	if (r < 0) {
 		pthread_mutex_destroy(&ctx->lock);
 		free(ctx);

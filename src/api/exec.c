@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/command.h"
+#include "api/options.h"
 #include "util/fd.h"
 #include "vm/agent.h"
 
@@ -33,13 +34,16 @@ static int exec_connect(struct sm_vm *vm, int *ret, struct sm_err *e)
 int sm_exec_start(struct sm_vm *vm, const struct sm_exec_options *o, struct sm_exec **ret, struct sm_err *e)
 {
 	struct agent_exec_options ao = { 0 };
+	struct sm_exec_options opt;
 	struct command cmd;
 	struct sm_exec *x;
-	int fd = -1, r;
+	int fd = -1, r = o ? 0 : err_set(e, EINVAL, "sm_exec_options: use SM_EXEC_OPTIONS_INIT");
 
-	if (!o || o->size < sizeof(*o))
-		return err_set(e, EINVAL, "sm_exec_options: use SM_EXEC_OPTIONS_INIT");
-	r = command_make(vm->image->record, o, &cmd, e);
+	if (!r)
+		r = options_take(&opt, sizeof(opt), OPTIONS_SIZE(struct sm_exec_options, stderr_fd), o,
+				 "sm_exec_options", e);
+	if (!r)
+		r = command_make(vm->image->record, &opt, &cmd, e);
 	if (r < 0)
 		return r;
 	x = calloc(1, sizeof(*x));
@@ -49,12 +53,12 @@ int sm_exec_start(struct sm_vm *vm, const struct sm_exec_options *o, struct sm_e
 		ao.env = cmd.env;
 		ao.cwd = cmd.cwd;
 		ao.user = cmd.user;
-		ao.tty = o->tty;
-		ao.rows = o->rows;
-		ao.cols = o->cols;
-		ao.stdin_fd = o->stdin_fd;
-		ao.stdout_fd = o->stdout_fd;
-		ao.stderr_fd = o->stderr_fd;
+		ao.tty = opt.tty;
+		ao.rows = opt.rows;
+		ao.cols = opt.cols;
+		ao.stdin_fd = opt.stdin_fd;
+		ao.stdout_fd = opt.stdout_fd;
+		ao.stderr_fd = opt.stderr_fd;
 		r = agent_exec_start(fd, &ao, &x->agent, e);
 	}
 	command_fini(&cmd);

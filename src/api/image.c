@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/options.h"
 #include "oci/reference.h"
 #include "util/fd.h"
 
@@ -64,29 +65,28 @@ static int image_pull(struct sm_ctx *ctx, const char *reference, const char *pla
 int sm_image_open(struct sm_ctx *ctx, const char *reference, const struct sm_pull_options *o,
 		  struct sm_image **ret, struct sm_err *e)
 {
-	static const struct sm_pull_options none = { .size = sizeof(none) };
 	const struct backend *backend;
 	struct reference ref = { 0 };
+	struct sm_pull_options opt;
 	const char *platform;
-	int r;
+	int r = options_take(&opt, sizeof(opt), OPTIONS_SIZE(struct sm_pull_options, backend), o,
+			     "sm_pull_options", e);
 
-	if (!o)
-		o = &none;
-	if (o->size < sizeof(none))
-		return err_set(e, EINVAL, "sm_pull_options.size is %zu: set it to sizeof", o->size);
-	r = backend_choose(ctx, o->backend, &backend, e);
+	if (!r)
+		r = backend_choose(ctx, opt.backend, &backend, e);
 	if (!r)
 		r = reference_parse(reference, &ref, e);
 	if (r < 0)
 		return r;
-	platform = o->platform ? o->platform : backend->platform;
+	platform = opt.platform ? opt.platform : backend->platform;
 	/* An OCI directory may change at any time: look at it again unless told not to. */
-	if (o->policy == SM_PULL_NEVER || (o->policy == SM_PULL_MISSING && ref.kind == REFERENCE_REGISTRY)) {
+	if (opt.policy == SM_PULL_NEVER ||
+	    (opt.policy == SM_PULL_MISSING && ref.kind == REFERENCE_REGISTRY)) {
 		r = image_from_store(ctx, ref.text, platform, ret, e);
-		if (o->policy == SM_PULL_NEVER || r != -ENOENT)
+		if (opt.policy == SM_PULL_NEVER || r != -ENOENT)
 			return r;
 	}
-	r = image_pull(ctx, ref.text, platform, o, e);
+	r = image_pull(ctx, ref.text, platform, &opt, e);
 	return r ? r : image_from_store(ctx, ref.text, platform, ret, e);
 }
 

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "api/child.h"
+#include "api/options.h"
 #include "guest/proto.h"
 #include "util/fd.h"
 #include "util/num.h"
@@ -300,9 +301,11 @@ static int vm_boot(struct sm_vm *vm, const struct sm_vm_options *o, const struct
 
 static int vm_check_options(const struct sm_vm_options *o, struct sm_vm_options *ret, struct sm_err *e)
 {
-	if (o && o->size < sizeof(*o))
-		return err_set(e, EINVAL, "sm_vm_options.size is %zu: set it to sizeof", o->size);
-	*ret = o ? *o : (struct sm_vm_options){ .size = sizeof(*ret) };
+	int r = options_take(ret, sizeof(*ret), OPTIONS_SIZE(struct sm_vm_options, tmpfs_root), o,
+			     "sm_vm_options", e);
+
+	if (r < 0)
+		return r;
 	if (!ret->memory)
 		ret->memory = SM_MEMORY_DEFAULT;
 	if (!ret->cpus)

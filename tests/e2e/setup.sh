@@ -182,7 +182,9 @@ setup_programs() {
 	cp "$build"/supermachine{,-worker,-image} "$work/bin/"
 	cp -L "$build"/arm64/{Image,initrd} "$work/bin/arm64/"
 	cp "$top/tests/lib/tap.sh" "$top/tests/lib/pty-run" "$top"/tests/e2e/{t-*,lib.sh,tree.py} "$work/tests/"
-	chmod -R a+rX "$work/bin" "$work/tests"
+	cp -L "$build/libsupermachine.so.0" "$work/bin/"
+	cp -r "$top/bindings/python" "$work/python"
+	chmod -R a+rX "$work/bin" "$work/tests" "$work/python"
 }
 
 e2e_setup() {

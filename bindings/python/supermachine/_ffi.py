@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""libsupermachine as ctypes sees it: the structs and functions of include/supermachine.h.
+
+tests/test_layout.py holds this file and the header together.
+"""
+import ctypes as c
+import os
+
+c_bool, c_char, c_char_p, c_int, c_int64 = c.c_bool, c.c_char, c.c_char_p, c.c_int, c.c_int64
+c_size_t, c_uint16, c_uint32, c_uint64, c_void_p = c.c_size_t, c.c_uint16, c.c_uint32, c.c_uint64, c.c_void_p
+strings = c.POINTER(c_char_p)  # NULL-terminated
+
+
+def _struct(name, *fields):
+    return type(name, (c.Structure,), {"_fields_": fields})
+
+
+err = _struct("err", ("code", c_int), ("text", c_char * 504))
+log_fn = c.CFUNCTYPE(None, c_void_p, c_int, c_char_p, c_char_p)
+progress = _struct("progress", ("stage", c_char_p), ("object", c_char_p), ("done", c_uint64), ("total", c_uint64))
+progress_fn = c.CFUNCTYPE(None, c_void_p, c.POINTER(progress))
+ctx_options = _struct("ctx_options", ("size", c_size_t), ("home", c_char_p), ("log", log_fn),
+                      ("log_opaque", c_void_p), ("log_level", c_int))
+pull_options = _struct("pull_options", ("size", c_size_t), ("policy", c_int), ("platform", c_char_p),
+                       ("progress", progress_fn), ("progress_opaque", c_void_p), ("backend", c_char_p))
+image_info = _struct("image_info", ("reference", c_char_p), ("platform", c_char_p), ("digest", c_char_p),
+                     ("id", c_char_p), ("created", c_uint64), ("size", c_uint64))
+vm_options = _struct("vm_options", ("size", c_size_t), ("memory", c_uint64), ("cpus", c_uint32),
+                     ("backend", c_char_p), ("kernel", c_char_p), ("initrd", c_char_p), ("hostname", c_char_p),
+                     ("console", c_char_p), ("tmpfs_root", c_bool))
+timings = _struct("timings", ("worker_us", c_uint64), ("machine_us", c_uint64), ("agent_us", c_uint64),
+                  ("instructions", c_uint64), ("exits_mmio", c_uint64), ("exits_pio", c_uint64),
+                  ("exits_other", c_uint64))
+exec_options = _struct("exec_options", ("size", c_size_t), ("argv", strings), ("env", strings),
+                       ("entrypoint", c_char_p), ("cwd", c_char_p), ("user", c_char_p), ("tty", c_bool),
+                       ("rows", c_uint16), ("cols", c_uint16), ("stdin_fd", c_int), ("stdout_fd", c_int),
+                       ("stderr_fd", c_int))
+exec_result = _struct("exec_result", ("status", c_int), ("duration_us", c_uint64), ("peak_rss", c_uint64),
+                      ("reason", c_char * 120))
+backend_info = _struct("backend_info", ("name", c_char_p), ("platform", c_char_p), ("usable", c_bool),
+                       ("chosen", c_bool), ("reason", c_char_p), ("hint", c_char_p))
+check_info = _struct("check_info", ("name", c_char_p), ("ok", c_bool), ("fatal", c_bool), ("detail", c_char_p),
+                     ("hint", c_char_p))
+
+image_fn = c.CFUNCTYPE(c_int, c_void_p, c.POINTER(image_info))
+backend_fn = c.CFUNCTYPE(c_int, c_void_p, c.POINTER(backend_info))
+check_fn = c.CFUNCTYPE(c_int, c_void_p, c.POINTER(check_info))
+
+_handle, _out, _err = c_void_p, c.POINTER(c_void_p), c.POINTER(err)
+
+# name: (result, arguments)
+FUNCTIONS = {
+    "sm_ctx_create": (c_int, c.POINTER(ctx_options), _out, _err),
+    "sm_ctx_destroy": (None, _handle),
+    "sm_version": (c_char_p,),
+    "sm_image_open": (c_int, _handle, c_char_p, c.POINTER(pull_options), _out, _err),
+    "sm_image_close": (None, _handle),
+    "sm_image_reference": (c_char_p, _handle),
+    "sm_image_digest": (c_char_p, _handle),
+    "sm_image_list": (c_int, _handle, image_fn, c_void_p, _err),
+    "sm_image_remove": (c_int, _handle, c_char_p, _err),
+    "sm_vm_start": (c_int, _handle, c.POINTER(vm_options), _out, _err),
+    "sm_vm_destroy": (None, _handle),
+    "sm_vm_id": (c_char_p, _handle),
+    "sm_vm_pid": (c_int, _handle),
+    "sm_vm_timings": (None, _handle, c.POINTER(timings)),
+    "sm_exec_start": (c_int, _handle, c.POINTER(exec_options), _out, _err),
+    "sm_exec_wait": (c_int, _handle, c.POINTER(exec_result), _err),
+    "sm_exec_signal": (c_int, _handle, c_int, _err),
+    "sm_exec_winsize": (c_int, _handle, c_uint16, c_uint16, _err),
+    "sm_exec_destroy": (None, _handle),
+    "sm_backend_list": (c_int, _handle, backend_fn, c_void_p, _err),
+    "sm_check_list": (c_int, _handle, check_fn, c_void_p, _err),
+}
+
+
+def load(path=None):
+    """The library: `path`, else $SUPERMACHINE_LIBRARY, else the installed one."""
+    lib = c.CDLL(path or os.environ.get("SUPERMACHINE_LIBRARY") or "libsupermachine.so.0")
+    for name, (result, *arguments) in FUNCTIONS.items():
+        fn = getattr(lib, name)
+        fn.restype, fn.argtypes = result, arguments
+    return lib

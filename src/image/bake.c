@@ -8,8 +8,7 @@
 #include "image/inflate.h"
 #include "image/tar.h"
 
-/* The first 16 bytes of the diff id, marked as a UUID of version 8 (RFC 9562 5.8). */
-static void bake_uuid(const char *diff_id, uint8_t ret[16])
+void bake_uuid(const char *diff_id, uint8_t ret[16])
 {
 	const char *hex = digest_hex(diff_id);
 

@@ -19,4 +19,7 @@ struct bake {
  */
 int bake_layer(struct blob *raw, const struct bake *b, int fd, struct sm_err *e);
 
+/* The first 16 bytes of a diff id, marked as a UUID of version 8 (RFC 9562 5.8). */
+void bake_uuid(const char *diff_id, uint8_t ret[16]);
+
 #endif

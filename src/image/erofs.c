@@ -20,21 +20,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image/erofs-format.h"
 #include "util/fd.h"
 #include "util/num.h"
 
-#define EROFS_MAGIC 0xe0f5e1e2U
-#define EROFS_SUPER_OFFSET 1024
 #define EROFS_COMPAT_SB_CHKSUM 1U
 #define EROFS_COMPAT_MTIME 2U
-#define EROFS_INODE_SIZE 64U
-#define EROFS_SLOT 32U
-#define EROFS_DIRENT 12U
-#define EROFS_XATTR_HEADER 12U
-#define EROFS_LAYOUT_PLAIN 0U
-#define EROFS_LAYOUT_INLINE 2U
-/* i_format: bit 0 extended, then the layout */
-#define EROFS_FORMAT(layout) (uint16_t)(1U | (layout) << 1)
 /* A nid of 0 would be an inode number of 0, which readdir(3) drops. */
 #define EROFS_META_START 64U
 #define EROFS_META_BUFFER (64 * EROFS_BLOCK)
@@ -94,7 +85,7 @@ bool erofs_xattr_put(struct buf *b, const char *name, const void *value, size_t 
 		{ "user.", 1, false },
 		{ "system.posix_acl_access", 2, true },
 		{ "system.posix_acl_default", 3, true },
-		{ "trusted.", 4, false },
+		{ "trusted.", EROFS_XATTR_TRUSTED, false },
 		{ "security.", 6, false },
 	};
 	static const uint8_t zeros[4];
@@ -128,15 +119,19 @@ static void erofs_overlay_xattrs(const struct tree_inode *i, struct buf *b)
 	/* ovl_path_check_origin_xattr(): else a directory that only one layer has lists its whiteouts */
 	if (i->has_whiteouts)
 		erofs_xattr_put(b, "trusted.overlay.origin", "", 0);
+	/* Nothing to overlayfs, which hides the name: for parents.c. */
+	if (i->implied)
+		erofs_xattr_put(b, "trusted." EROFS_IMPLIED, "", 0);
 }
 
 static size_t erofs_xattr_size(const struct tree_inode *i)
 {
 	size_t len = i->xattr_len;
 
-	/* header, name and value of the two above, to a multiple of 4 */
+	/* header, name and value of those above, to a multiple of 4 */
 	len += i->opaque ? 20 : 0;
 	len += i->has_whiteouts ? 20 : 0;
+	len += i->implied ? 20 : 0;
 	return len ? len + EROFS_XATTR_HEADER : 0;
 }
 
@@ -480,8 +475,7 @@ static int erofs_write_inode(struct erofs_meta *m, const struct tree_inode *i)
 	return rc;
 }
 
-/* CRC-32C, not inverted at the end, as the kernel has it. */
-static uint32_t erofs_crc32c(const uint8_t *p, size_t len)
+uint32_t erofs_crc32c(const uint8_t *p, size_t len)
 {
 	uint32_t crc = ~0U;
 
@@ -500,7 +494,7 @@ static int erofs_write_super(struct erofs *w, const struct tree_inode *root, uin
 
 	le32_put(p, EROFS_MAGIC);
 	le32_put(p + 8, EROFS_COMPAT_SB_CHKSUM | EROFS_COMPAT_MTIME);
-	p[12] = 12; /* log2 of the block size */
+	p[12] = EROFS_BLOCK_BITS;
 	le16_put(p + 14, (uint16_t)root->nid);
 	le64_put(p + 16, nr);
 	le32_put(p + 36, (uint32_t)w->next);
@@ -549,24 +543,4 @@ int erofs_finish(struct erofs *w, struct tree *t, const uint8_t uuid[16], struct
 	buf_fini(&m.xattrs);
 	free(m.data);
 	return rc ? err_errno(e, -rc, "writing the layer") : 0;
-}
-
-/* ---- reading back ---- */
-
-int erofs_root_opaque(int fd, bool *ret, struct sm_err *e)
-{
-	static const char name[] = "overlay.opaque";
-	uint8_t super[128], inode[EROFS_INODE_SIZE + EROFS_XATTR_HEADER + 32];
-	uint64_t at;
-
-	if (fd_pread_full(fd, super, sizeof(super), EROFS_SUPER_OFFSET) != sizeof(super) ||
-	    le32_get(super) != EROFS_MAGIC)
-		return err_set(e, EBADMSG, "a layer in the store is no EROFS image");
-	at = le32_get(super + 40) * (uint64_t)EROFS_BLOCK + le16_get(super + 14) * EROFS_SLOT;
-	if (fd_pread_full(fd, inode, sizeof(inode), at) < (ssize_t)EROFS_INODE_SIZE)
-		return err_set(e, EBADMSG, "a layer in the store is no EROFS image");
-	/* erofs_overlay_xattrs() puts it first. */
-	*ret = le16_get(inode + 2) &&
-	       !memcmp(inode + EROFS_INODE_SIZE + EROFS_XATTR_HEADER + 4, name, sizeof(name) - 1);
-	return 0;
 }

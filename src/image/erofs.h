@@ -17,6 +17,10 @@
 #define EROFS_BLOCK 4096U
 #define EROFS_XATTRS_MAX ((size_t)128 << 10)
 
+/* What marks a directory that no entry of the archive names, behind "trusted.". */
+#define EROFS_IMPLIED "overlay.implied"
+#define EROFS_OPAQUE "overlay.opaque"
+
 struct erofs {
 	int fd;
 	uint64_t next; /* the next free block */
@@ -39,8 +43,5 @@ bool erofs_xattr_put(struct buf *b, const char *name, const void *value, size_t 
 
 /* Writes everything else and syncs. */
 int erofs_finish(struct erofs *w, struct tree *t, const uint8_t uuid[16], struct sm_err *e);
-
-/* Does the root directory of the image `fd` hide all layers below? */
-int erofs_root_opaque(int fd, bool *ret, struct sm_err *e);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "image/erofs-read.h"
 #include "image/erofs.h"
 
 #include <errno.h>

@@ -8,9 +8,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "image/bake.h"
 #include "image/emit.h"
-#include "image/erofs.h"
+#include "image/erofs-read.h"
 #include "image/layers.h"
+#include "image/parents.h"
+#include "util/bytes.h"
 #include "util/fd.h"
 
 #define PULL_INDEX_DEPTH 3
@@ -134,36 +137,110 @@ static int pull_publish_layers(struct pull *p, bool *ret_missing, struct sm_err 
 	return 0;
 }
 
-/* The layers of the record: those above the topmost one whose root hides the rest. */
-static int pull_layer_records(struct pull *p, json_t *ret, uint64_t *ret_size, struct sm_err *e)
+/* The layers of the record, lowest first, and their files. */
+struct pull_stack {
+	json_t *list;
+	uint64_t size;
+	size_t nr;
+	int fds[MANIFEST_LAYERS_MAX];
+};
+
+static int pull_stack_open(struct pull *p, const char *diff_id, int *ret_fd, json_t **ret, struct sm_err *e)
 {
-	uint64_t sum = 0;
+	char path[RECORD_LAYER_PATH_MAX];
+	FD_CLEANUP int fd = -1;
+	struct stat st;
 
-	for (size_t i = p->nr; i-- > 0;) {
-		struct record_layer l = { .diff_id = p->list[i].diff_id };
-		char path[RECORD_LAYER_PATH_MAX];
-		FD_CLEANUP int fd = -1;
-		struct stat st;
-		bool opaque;
-		int rc;
+	record_layer_path(diff_id, path);
+	fd = openat(store_fd(p->store), path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(e, errno, "store: %s", path);
+	*ret = json_pack("{s:s,s:s,s:I}", "diff_id", diff_id, "path", path, "size", (json_int_t)st.st_size);
+	if (!*ret)
+		return err_errno(e, ENOMEM, "store: %s", path);
+	*ret_fd = fd_steal(&fd);
+	return 0;
+}
 
-		record_layer_path(l.diff_id, path);
-		fd = openat(store_fd(p->store), path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-		if (fd < 0 || fstat(fd, &st) < 0)
-			return err_errno(e, errno, "store: %s", path);
+/* Those above the topmost layer whose root hides the rest. */
+static int pull_stack_layers(struct pull *p, struct pull_stack *s, struct sm_err *e)
+{
+	bool opaque = false;
+
+	for (size_t i = p->nr; i-- > 0 && !opaque;) {
+		json_t *layer;
+		int fd, rc = pull_stack_open(p, p->list[i].diff_id, &fd, &layer, e);
+
+		if (rc)
+			return rc;
+		memmove(s->fds + 1, s->fds, s->nr++ * sizeof(*s->fds));
+		s->fds[0] = fd;
+		if (json_array_insert_new(s->list, 0, layer))
+			return err_errno(e, ENOMEM, "store");
 		rc = erofs_root_opaque(fd, &opaque, e);
 		if (rc)
 			return rc;
-		sum += (uint64_t)st.st_size;
-		if (json_array_insert_new(ret, 0,
-					  json_pack("{s:s,s:s,s:I}", "diff_id", l.diff_id, "path", path,
-						    "size", (json_int_t)st.st_size)))
-			return err_errno(e, ENOMEM, "store: %s", path);
-		if (opaque)
-			break;
 	}
-	*ret_size = sum;
 	return 0;
+}
+
+/* The id of the layer that parents_make() makes of these. */
+static int pull_parents_id(const struct pull_stack *s, char ret[DIGEST_SIZE], struct sm_err *e)
+{
+	struct buf text;
+	int rc;
+
+	buf_init(&text, DIGEST_SIZE * (MANIFEST_LAYERS_MAX + 1));
+	buf_printf(&text, "parents\n");
+	for (size_t i = 0; i < s->nr; i++)
+		buf_printf(&text, "%s\n",
+			   json_string_value(json_object_get(json_array_get(s->list, i), "diff_id")));
+	rc = text.broken ? err_errno(e, ENOMEM, "store") : digest_of(text.data, text.len, ret, e);
+	buf_fini(&text);
+	return rc;
+}
+
+/* The layer of directories that others need and do not name, where there are any. */
+static int pull_stack_parents(struct pull *p, struct pull_stack *s, struct sm_err *e)
+{
+	char id[DIGEST_SIZE], path[RECORD_LAYER_PATH_MAX];
+	FD_CLEANUP int fd = -1;
+	uint8_t uuid[16];
+	bool made = false;
+	json_t *layer;
+	int rc = pull_parents_id(s, id, e);
+
+	if (!rc)
+		rc = store_tmp_file(&p->tmp, "parents", &fd, e);
+	if (rc)
+		return rc;
+	bake_uuid(id, uuid);
+	rc = parents_make(s->fds, s->nr, fd, uuid, &made, e);
+	if (rc || !made)
+		return rc;
+	record_layer_path(id, path);
+	rc = store_publish(p->store, &p->tmp, "parents", path, e);
+	fd_close(&fd);
+	if (!rc)
+		rc = pull_stack_open(p, id, &fd, &layer, e);
+	if (!rc && json_array_append_new(s->list, layer))
+		rc = err_errno(e, ENOMEM, "store");
+	return rc;
+}
+
+static int pull_layer_records(struct pull *p, json_t *ret, uint64_t *ret_size, struct sm_err *e)
+{
+	struct pull_stack s = { .list = ret };
+	int rc = pull_stack_layers(p, &s, e);
+
+	if (!rc)
+		rc = pull_stack_parents(p, &s, e);
+	for (size_t i = 0; i < s.nr; i++)
+		fd_close(&s.fds[i]);
+	for (size_t i = 0; i < json_array_size(ret); i++)
+		s.size += (uint64_t)json_integer_value(json_object_get(json_array_get(ret, i), "size"));
+	*ret_size = s.size;
+	return rc;
 }
 
 static int pull_make_record(struct pull *p, struct image_record **ret, struct sm_err *e)

@@ -275,8 +275,9 @@ int tree_put_dir(struct tree *t, const struct tree_place *place, struct tree_ino
 		return tree_full(e);
 	if (old)
 		tree_drop(t, old);
-	/* What was here had already hidden the layers below. */
+	/* What was here had already hidden the layers below, and with them what they say of it. */
 	i->opaque = old;
+	i->implied = !old;
 	rc = tree_add(t, place, i, e);
 	if (!rc)
 		*ret = i;
@@ -304,8 +305,10 @@ int tree_whiteout(struct tree *t, const struct tree_place *place, struct sm_err 
 	struct tree_inode *i;
 
 	if (old) {
-		if (S_ISDIR(old->inode->mode))
+		if (S_ISDIR(old->inode->mode)) {
 			old->inode->opaque = true;
+			old->inode->implied = false;
+		}
 		return 0;
 	}
 	i = tree_new_inode(t, S_IFCHR);

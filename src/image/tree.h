@@ -5,7 +5,8 @@
  * The rules of a layer (OCI image-spec, layer.md; umoci's reading of it): the last entry of
  * a path wins; a whiteout hides what lower layers have and never an entry of its own layer;
  * a directory that took the place of something else of this layer, or was whited out in it,
- * shows nothing of the layers below (`opaque`). Directories nobody listed are made (`implied`).
+ * shows nothing of the layers below (`opaque`). Directories nobody listed are made (`implied`):
+ * their attributes are those of the layers below (parents.h).
  *
  * Memory grows with the number of entries only, and that is limited. Nothing is freed before
  * the whole tree.

@@ -222,7 +222,7 @@ static void directory_after_something_else_is_opaque(void **state)
 	whiteout("c");
 	put("c/f", S_IFREG);
 	assert_true(at("c")->opaque);
-	assert_true(at("c")->implied);
+	assert_false(at("c")->implied);
 	assert_false(put("fresh", S_IFDIR)->opaque);
 }
 

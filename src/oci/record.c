@@ -85,6 +85,21 @@ static bool record_fill(struct image_record *r)
 	       record_list(config, "Cmd", &r->cmd) && record_list(config, "Env", &r->env) && record_layers(r);
 }
 
+/* Layers that an older or newer writer made are not there for us. */
+static bool record_other_format(const struct image_record *r)
+{
+	const json_t *first = json_array_get(json_object_get(r->json, "layers"), 0);
+	const char *id = record_string(first, "diff_id"), *path = record_string(first, "path");
+	char ours[RECORD_LAYER_PATH_MAX];
+	size_t len = strlen("layers/") + DIGEST_HEX_LEN + 1;
+
+	if (!digest_ok(id))
+		return false;
+	record_layer_path(id, ours);
+	return !strncmp(path, ours, len) && strspn(path + len, "0123456789") &&
+	       !strcmp(path + len + strspn(path + len, "0123456789"), ".erofs") && strcmp(path, ours);
+}
+
 int record_create(json_t *json, const char *what, struct image_record **ret, struct sm_err *e)
 {
 	struct image_record *r = json ? calloc(1, sizeof(*r)) : NULL;
@@ -95,7 +110,12 @@ int record_create(json_t *json, const char *what, struct image_record **ret, str
 	}
 	r->json = json;
 	if (!record_fill(r)) {
+		bool other = record_other_format(r);
+
 		record_destroy(r);
+		if (other)
+			return err_set(e, ENOENT,
+				       "%s: another version of supermachine pulled it; pull it again", what);
 		return err_set(e, EBADMSG,
 			       "%s: the image's record in the store is damaged; remove and pull it again",
 			       what);

@@ -13,13 +13,14 @@
 #include "oci/digest.h"
 #include "util/err.h"
 
-#define RECORD_LAYERS_MAX 127
+/* One more than a manifest may have: image/parents.h. */
+#define RECORD_LAYERS_MAX 128
 /* The version of the EROFS writer: a change of its output makes other file names. */
-#define RECORD_LAYER_FORMAT "1"
+#define RECORD_LAYER_FORMAT "2"
 
 struct record_layer {
 	const char *diff_id;
-	const char *path; /* beneath the store: "layers/HEX-1.erofs" */
+	const char *path; /* beneath the store: "layers/HEX-2.erofs" */
 	uint64_t size;	  /* bytes of the EROFS image */
 };
 
@@ -33,7 +34,10 @@ struct image_record {
 	struct record_layer layers[RECORD_LAYERS_MAX];
 };
 
-/* Takes `json`, also when it fails; NULL counts as out of memory. EBADMSG names `what`. */
+/*
+ * Takes `json`, also when it fails; NULL counts as out of memory. EBADMSG names `what`;
+ * ENOENT: its layers are of another RECORD_LAYER_FORMAT.
+ */
 int record_create(json_t *json, const char *what, struct image_record **ret, struct sm_err *e);
 void record_destroy(struct image_record *r);
 void record_destroyp(struct image_record **r);

@@ -226,6 +226,32 @@ static void removing_stops_at_a_damaged_record(void **state)
 	store_close(s);
 }
 
+/* As after an upgrade: pulling again mends it, so it must not count as damage. */
+static void image_of_another_format_is_not_there(void **state)
+{
+	struct store *s = opened();
+	char path[RECORD_LAYER_PATH_MAX], digest[DIGEST_SIZE], *text, *at;
+	struct store_tmp t = STORE_TMP_INIT;
+	struct image_record *r;
+	size_t len;
+
+	(void)state;
+	put_image(s, "a:1", 'a', "1");
+	snprintf(path, sizeof(path), "images/%s.json", digest_hex(digest_of_digit('a', digest)));
+	assert_int_equal(fd_read_file(store_fd(s), path, 1 << 20, &text, &len, NULL), 0);
+	at = strstr(text, "-" RECORD_LAYER_FORMAT ".erofs");
+	assert_non_null(at);
+	at[1] = '0';
+	assert_int_equal(store_tmp_open(s, &t, NULL), 0);
+	assert_int_equal(store_lock(s, NULL), 0);
+	assert_int_equal(store_write(s, &t, path, text, len, NULL), 0);
+	store_unlock(s);
+	store_tmp_close(s, &t);
+	assert_int_equal(store_lookup(s, "a:1", PLATFORM, &r, NULL), -ENOENT);
+	free(text);
+	store_close(s);
+}
+
 static void dead_writers_are_swept_and_live_ones_not(void **state)
 {
 	struct store *s = opened();
@@ -348,15 +374,11 @@ static void sparse_copy_is_equal_and_sparse(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(image_is_found_by_name_and_platform),
-		TEST(reading_makes_nothing),
-		TEST(layer_of_another_size_is_not_opened),
-		TEST(listing_is_newest_first),
-		TEST(removing_keeps_what_is_shared),
-		TEST(removing_stops_at_a_damaged_record),
-		TEST(dead_writers_are_swept_and_live_ones_not),
-		TEST(newer_or_damaged_version_is_refused),
-		TEST(damaged_refs_are_an_error_not_a_crash),
+		TEST(image_is_found_by_name_and_platform),  TEST(reading_makes_nothing),
+		TEST(layer_of_another_size_is_not_opened),  TEST(listing_is_newest_first),
+		TEST(removing_keeps_what_is_shared),	    TEST(removing_stops_at_a_damaged_record),
+		TEST(image_of_another_format_is_not_there), TEST(dead_writers_are_swept_and_live_ones_not),
+		TEST(newer_or_damaged_version_is_refused),  TEST(damaged_refs_are_an_error_not_a_crash),
 		TEST(sparse_copy_is_equal_and_sparse),
 	};
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""tree.py DIR: one line for everything beneath DIR, with all that an image layer can say
+"""tree.py DIR: one line for DIR and everything beneath it, with all that an image layer can say
 about it. Run on the host over umoci's tree and inside the guest."""
 import os
 import stat
@@ -27,7 +27,7 @@ def line(top, path):
 
 def main():
     top = sys.argv[1]
-    rows = []
+    rows = [line(top, top)]
     for base, dirs, files in os.walk(top):
         rows += [line(top, os.path.join(base, n)) for n in dirs + files]
     print("\n".join(sorted(rows)))

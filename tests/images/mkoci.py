@@ -163,6 +163,43 @@ def case_third(t):
     t.put("opaque/more", b"more")
 
 
+def case_owned(t):
+    t.put("./", mode=0o711, uid=3, mtime=1500000000)
+    t.put("etc/", mode=0o750, uid=5, gid=6, mtime=1500000001)
+    t.put("etc/app/", mode=0o2770, uid=7, mtime=1500000002, xattrs={"user.dir": "d", "trusted.t": "t"})
+    t.put("etc/app/conf", b"low")
+    t.put("etc/gone", b"g")
+    t.put("var/", mode=0o1777, mtime=1500000003)
+    t.put("opq/", mode=0o700, uid=8)
+    t.put("opq/low", b"low")
+    t.put("away/", mode=0o700, uid=9)
+    t.put("away/low", b"low")
+    t.put("was-file", b"f")
+    t.put("mid/", mode=0o701, uid=10)
+    t.put("mid/deep/", mode=0o702, uid=11)
+
+
+def case_orphan(t):
+    """Files without the directories they are in."""
+    t.put("etc/app/new", b"n")
+    t.put("etc/.wh.gone", b"")
+    t.put("var/made/up", b"u")
+    t.put("opq/.wh..wh..opq", b"")
+    t.put("opq/up", b"u")
+    t.put(".wh.away", b"")
+    t.put("away/again", b"a")
+    t.put(".wh.was-file", b"")
+    t.put("was-file/in", b"i")
+    t.put("mid/deep/er/file", b"d")
+
+
+def case_renamed(t):
+    """Names one of them, and those of the layer between."""
+    t.put("mid/", mode=0o711, uid=12)
+    t.put("var/made/x", b"x")
+    t.put("mid/deep/er/", mode=0o703, uid=13)
+
+
 def case_root_opaque(t):
     t.put("./", mode=0o755)
     t.put(".wh..wh..opq", b"")
@@ -175,7 +212,8 @@ def bad(*args, **kwargs):
 
 CASES = {
     "edge": case_edge, "lower": case_lower, "upper": case_upper, "third": case_third, "root_opaque": case_root_opaque,
-    "gnu": case_gnu, "ustar": case_ustar, "empty": lambda t: None,
+    "owned": case_owned,
+    "orphan": case_orphan, "renamed": case_renamed, "gnu": case_gnu, "ustar": case_ustar, "empty": lambda t: None,
     "dotdot": bad("a/../../etc/passwd", b"x"),
     "absdotdot": bad("/../etc/passwd", b"x"),
     "hardlink_out": bad("h", kind=tarfile.LNKTYPE, link="../../etc/passwd"),

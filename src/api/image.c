@@ -19,9 +19,8 @@ static void image_free(struct sm_image *image)
 	free(image);
 }
 
-/* The image as the store has it now; ENOENT when it does not, or lacks a layer. */
-static int image_from_store(struct sm_ctx *ctx, const char *reference, const char *platform,
-			    struct sm_image **ret, struct sm_err *e)
+/* A handle with its own view of the store and no record yet. */
+static int image_create(struct sm_ctx *ctx, const char *reference, struct sm_image **ret, struct sm_err *e)
 {
 	struct sm_image *image = calloc(1, sizeof(*image));
 	int r;
@@ -32,17 +31,38 @@ static int image_from_store(struct sm_ctx *ctx, const char *reference, const cha
 	image->reference = strdup(reference);
 	r = image->reference ? store_open(ctx->places.home, false, &image->store, e)
 			     : err_errno(e, ENOMEM, "image %s", reference);
-	if (!r)
-		r = store_lookup(image->store, reference, platform, &image->record, e);
-	if (!r && !store_has_layers(image->store, image->record))
-		r = err_set(e, ENOENT, "image %s: a layer is missing in the store", reference);
+	if (r < 0)
+		image_free(image);
+	else
+		*ret = image;
+	return r;
+}
+
+/* Hands `image` out once its record is there (`r` is 0), else frees it. */
+static int image_finish(struct sm_image *image, int r, struct sm_image **ret)
+{
 	if (r < 0) {
 		image_free(image);
 		return r;
 	}
-	__atomic_fetch_add(&ctx->nr_users, 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&image->ctx->nr_users, 1, __ATOMIC_RELAXED);
 	*ret = image;
 	return 0;
+}
+
+/* The image as the store has it now; ENOENT when it does not, or lacks a layer. */
+static int image_from_store(struct sm_ctx *ctx, const char *reference, const char *platform,
+			    struct sm_image **ret, struct sm_err *e)
+{
+	struct sm_image *image;
+	int r = image_create(ctx, reference, &image, e);
+
+	if (r < 0)
+		return r;
+	r = store_lookup(image->store, reference, platform, &image->record, e);
+	if (!r && !store_has_layers(image->store, image->record))
+		r = err_set(e, ENOENT, "image %s: a layer is missing in the store", reference);
+	return image_finish(image, r, ret);
 }
 
 static int image_pull(struct sm_ctx *ctx, const char *reference, const char *platform,
@@ -92,24 +112,13 @@ int sm_image_open(struct sm_ctx *ctx, const char *reference, const struct sm_pul
 
 int image_dup(struct sm_image *image, struct sm_image **ret, struct sm_err *e)
 {
-	struct sm_image *dup = calloc(1, sizeof(*dup));
-	int r;
+	struct sm_image *dup;
+	int r = image_create(image->ctx, image->reference, &dup, e);
 
-	if (!dup)
-		return err_errno(e, ENOMEM, "image %s", image->reference);
-	dup->ctx = image->ctx;
-	dup->reference = strdup(image->reference);
-	r = dup->reference ? store_open(image->ctx->places.home, false, &dup->store, e)
-			   : err_errno(e, ENOMEM, "image %s", image->reference);
-	if (!r)
-		r = record_create(json_deep_copy(image->record->json), image->reference, &dup->record, e);
-	if (r < 0) {
-		image_free(dup);
+	if (r < 0)
 		return r;
-	}
-	__atomic_fetch_add(&dup->ctx->nr_users, 1, __ATOMIC_RELAXED);
-	*ret = dup;
-	return 0;
+	r = record_create(json_deep_copy(image->record->json), image->reference, &dup->record, e);
+	return image_finish(dup, r, ret);
 }
 
 void sm_image_close(struct sm_image *image)

@@ -100,13 +100,40 @@ struct sm_image_info {
 	const char *digest;    /* manifest digest */
 	const char *id;	       /* config digest */
 	uint64_t created;      /* seconds since the epoch, 0 unknown */
-	uint64_t size;	       /* bytes of layers in the store */
+	uint64_t size;	       /* of its layers on disk, holes not counted */
 };
 /* Calls `fn` for every reference in the store, newest first. `fn` returning non-zero stops. */
 SM_API int sm_image_list(struct sm_ctx *ctx, int (*fn)(void *opaque, const struct sm_image_info *info),
 			 void *opaque, struct sm_err *e);
 /* Drops a reference and whatever nothing else refers to. ENOENT when there is none. */
 SM_API int sm_image_remove(struct sm_ctx *ctx, const char *reference, struct sm_err *e);
+/* `name` becomes another name of what `reference` is, for every platform. ENOENT when that is not in the
+ * store. */
+SM_API int sm_image_tag(struct sm_ctx *ctx, const char *reference, const char *name, struct sm_err *e);
+/*
+ * Frees what no reference reaches; with `all` every reference is dropped first. With `dry`
+ * nothing is. *ret_freed: bytes on disk.
+ */
+SM_API int sm_image_prune(struct sm_ctx *ctx, bool all, bool dry, uint64_t *ret_freed, struct sm_err *e);
+
+/*
+ * The image as JSON with docker's names (Id, RepoTags, Config, RootFS, ...), or, unless NULL,
+ * `format` with fields put in: "{{.Id}} {{json .Config.Env}}". EINVAL: no such field. The
+ * caller frees *ret.
+ */
+SM_API int sm_image_inspect(struct sm_image *image, const char *format, char **ret, struct sm_err *e);
+
+/* One step of how the image was built. */
+struct sm_history_info {
+	const char *created; /* RFC 3339, or "" */
+	const char *created_by, *comment;
+	uint64_t size; /* of its layer on disk */
+	bool empty;    /* it made no layer */
+};
+/* Newest first; `fn` returning non-zero stops. */
+SM_API int sm_image_history(struct sm_image *image,
+			    int (*fn)(void *opaque, const struct sm_history_info *info), void *opaque,
+			    struct sm_err *e);
 
 /* ---- VMs ---- */
 

@@ -142,6 +142,7 @@ const char *sm_image_digest(const struct sm_image *image)
 struct image_lister {
 	int (*fn)(void *opaque, const struct sm_image_info *info);
 	void *opaque;
+	struct store *store;
 };
 
 static int image_list_one(void *opaque, const char *reference, const struct image_record *r)
@@ -153,7 +154,7 @@ static int image_list_one(void *opaque, const char *reference, const struct imag
 		.digest = r->digest,
 		.id = r->id,
 		.created = r->created,
-		.size = r->size,
+		.size = store_disk_usage(l->store, r),
 	};
 
 	return l->fn(l->opaque, &info);
@@ -162,34 +163,76 @@ static int image_list_one(void *opaque, const char *reference, const struct imag
 int sm_image_list(struct sm_ctx *ctx, int (*fn)(void *opaque, const struct sm_image_info *info), void *opaque,
 		  struct sm_err *e)
 {
-	struct image_lister l = { fn, opaque };
-	struct store *store;
-	int r = store_open(ctx->places.home, false, &store, e);
+	struct image_lister l = { fn, opaque, NULL };
+	int r = store_open(ctx->places.home, false, &l.store, e);
 
 	if (r == -ENOENT)
 		return 0; /* nothing was ever pulled */
 	if (r < 0)
 		return r;
-	r = store_list(store, image_list_one, &l, e);
-	store_close(store);
+	r = store_list(l.store, image_list_one, &l, e);
+	store_close(l.store);
+	return r;
+}
+
+/* The store, and `reference` normalized; ENOENT when nothing was ever pulled. */
+static int image_open_store(struct sm_ctx *ctx, const char *reference, struct reference *ref,
+			    struct store **ret, struct sm_err *e)
+{
+	int r = reference_parse(reference, ref, e);
+
+	if (!r)
+		r = store_open(ctx->places.home, false, ret, e);
+	if (r == -ENOENT)
+		return err_set(e, ENOENT, "image %s: not in the store; `supermachine images` lists what is",
+			       ref->text);
 	return r;
 }
 
 int sm_image_remove(struct sm_ctx *ctx, const char *reference, struct sm_err *e)
 {
 	struct reference ref;
-	struct store *store = NULL;
+	struct store *store;
 	uint64_t freed;
-	int r = reference_parse(reference, &ref, e);
+	int r = image_open_store(ctx, reference, &ref, &store, e);
 
-	if (!r)
-		r = store_open(ctx->places.home, false, &store, e);
-	if (r == -ENOENT)
-		return err_set(e, ENOENT, "image %s: not in the store; `supermachine images` lists what is",
-			       ref.text);
 	if (r < 0)
 		return r;
 	r = store_remove(store, ref.text, &freed, e);
 	store_close(store);
+	return r;
+}
+
+int sm_image_tag(struct sm_ctx *ctx, const char *reference, const char *name, struct sm_err *e)
+{
+	struct reference from, to;
+	struct store *store;
+	int r = reference_parse(name, &to, e);
+
+	if (!r && (to.kind != REFERENCE_REGISTRY || *to.digest))
+		r = err_set(e, EINVAL, "tag '%s': a new name is NAME[:TAG], without a digest", name);
+	if (!r)
+		r = image_open_store(ctx, reference, &from, &store, e);
+	if (r < 0)
+		return r;
+	r = store_tag(store, from.text, to.text, e);
+	store_close(store);
+	return r;
+}
+
+int sm_image_prune(struct sm_ctx *ctx, bool all, bool dry, uint64_t *ret_freed, struct sm_err *e)
+{
+	struct store_garbage sum = { 0 };
+	struct store *store;
+	int r = store_open(ctx->places.home, false, &store, e);
+
+	if (!r) {
+		r = store_prune(store, all, dry, &sum, e);
+		store_close(store);
+	} else if (r == -ENOENT) {
+		r = 0; /* nothing was ever pulled */
+	}
+	if (!r)
+		*ret_freed = sum.bytes;
 	return r;
 }

@@ -52,6 +52,7 @@ struct cmd {
 };
 
 extern const struct cmd cmd_run, cmd_pull, cmd_images, cmd_rmi, cmd_doctor, cmd_version;
+extern const struct cmd cmd_tag, cmd_inspect, cmd_history, cmd_prune;
 extern const struct cmd *const cmds[];
 
 /*
@@ -82,6 +83,8 @@ void progress_end(struct progress *p);
 
 /* 12345678 -> "12.3MB". */
 void cli_format_size(uint64_t bytes, char ret[16]);
+/* `s`, which is UTF-8, as a JSON string with its quotes. */
+void cli_print_json_string(const char *s);
 void cli_format_age(uint64_t created, char ret[32]);
 
 #endif

@@ -88,6 +88,15 @@ static int images_name_len(const char *ref)
 	return (int)((at ? at : colon ? colon : ref + strlen(ref)) - ref);
 }
 
+static void images_print_json(const struct sm_image_info *info)
+{
+	fputs("{\"reference\":", stdout);
+	cli_print_json_string(info->reference);
+	printf(",\"platform\":\"%s\",\"digest\":\"%s\",\"id\":\"%s\",\"created\":%llu,\"size\":%llu}\n",
+	       info->platform, info->digest, info->id, (unsigned long long)info->created,
+	       (unsigned long long)info->size);
+}
+
 static int images_print(void *opaque, const struct sm_image_info *info)
 {
 	const struct images_args *a = opaque;
@@ -101,12 +110,7 @@ static int images_print(void *opaque, const struct sm_image_info *info)
 	if (a->quiet)
 		printf("%.12s\n", id);
 	else if (a->format)
-		/* References, platforms and digests consist of characters that JSON needs no escapes for, but
-		 * oci: paths. */
-		printf("{\"reference\":\"%s\",\"platform\":\"%s\",\"digest\":\"%s\",\"id\":\"%s\",\"created\":%llu,"
-		       "\"size\":%llu}\n",
-		       info->reference, info->platform, info->digest, info->id,
-		       (unsigned long long)info->created, (unsigned long long)info->size);
+		images_print_json(info);
 	else
 		printf("%-40.*s %-12s %-14.12s %-18s %-10s %s\n", len, info->reference, tag, id, age, size,
 		       info->platform);

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct cmd *const cmds[] = {
-	&cmd_run, &cmd_pull, &cmd_images, &cmd_rmi, &cmd_doctor, &cmd_version, NULL
-};
+const struct cmd *const cmds[] = { &cmd_run,	&cmd_pull,    &cmd_images,  &cmd_rmi,
+				   &cmd_tag,	&cmd_inspect, &cmd_history, &cmd_prune,
+				   &cmd_doctor, &cmd_version, NULL };
 
 static void main_help(FILE *f)
 {

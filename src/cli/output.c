@@ -114,3 +114,17 @@ void cli_format_age(uint64_t created, char ret[32])
 	}
 	snprintf(ret, 32, "just now");
 }
+
+void cli_print_json_string(const char *s)
+{
+	putchar('"');
+	for (const unsigned char *p = (const unsigned char *)s; *p; p++) {
+		if (*p == '"' || *p == '\\')
+			printf("\\%c", *p);
+		else if (*p < ' ' || *p == 0x7f)
+			printf("\\u%04x", *p);
+		else
+			putchar(*p);
+	}
+	putchar('"');
+}

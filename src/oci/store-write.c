@@ -200,7 +200,7 @@ int store_write(struct store *s, struct store_tmp *t, const char *path, const vo
 	return store_publish(s, t, "new", path, e);
 }
 
-static int store_write_refs(struct store *s, struct store_tmp *t, const json_t *refs, struct sm_err *e)
+int store_write_refs(struct store *s, struct store_tmp *t, const json_t *refs, struct sm_err *e)
 {
 	char *text = json_dumps(refs, JSON_INDENT(1));
 	int rc;
@@ -212,8 +212,7 @@ static int store_write_refs(struct store *s, struct store_tmp *t, const json_t *
 	return rc;
 }
 
-/* Takes out every entry of `reference` (and of `platform`, unless NULL); how many there were. */
-static size_t store_drop_ref(json_t *refs, const char *reference, const char *platform)
+size_t store_drop_ref(json_t *refs, const char *reference, const char *platform)
 {
 	json_t *list = json_object_get(refs, "refs");
 	size_t nr = 0;
@@ -228,6 +227,56 @@ static size_t store_drop_ref(json_t *refs, const char *reference, const char *pl
 		nr++;
 	}
 	return nr;
+}
+
+static int store_tag_locked(struct store *s, struct store_tmp *t, const char *from, const char *to,
+			    struct sm_err *e)
+{
+	json_t *refs, *list, *add = NULL;
+	int rc = store_read_refs(s, &refs, e);
+
+	if (rc)
+		return rc;
+	list = json_object_get(refs, "refs");
+	add = json_array();
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		json_t *copy, *v = json_array_get(list, i);
+
+		if (strcmp(json_string_value(json_object_get(v, "reference")), from))
+			continue;
+		copy = json_copy(v);
+		if (json_object_set_new(copy, "reference", json_string(to)) ||
+		    json_array_append_new(add, copy)) {
+			rc = err_errno(e, ENOMEM, "store %s: refs.json", s->path);
+			break;
+		}
+	}
+	if (!rc && !json_array_size(add))
+		rc = err_set(e, ENOENT, "image %s: not in the store", from);
+	if (!rc && strcmp(from, to)) {
+		store_drop_ref(refs, to, NULL);
+		rc = json_array_extend(list, add) ? err_errno(e, ENOMEM, "store %s: refs.json", s->path)
+						  : store_write_refs(s, t, refs, e);
+	}
+	json_decref(add);
+	json_decref(refs);
+	return rc;
+}
+
+int store_tag(struct store *s, const char *from, const char *to, struct sm_err *e)
+{
+	struct store_tmp t = STORE_TMP_INIT;
+	int rc = store_tmp_open(s, &t, e);
+
+	if (rc)
+		return rc;
+	rc = store_lock(s, e);
+	if (!rc) {
+		rc = store_tag_locked(s, &t, from, to, e);
+		store_unlock(s);
+	}
+	store_tmp_close(s, &t);
+	return rc;
 }
 
 int store_set_ref(struct store *s, struct store_tmp *t, const char *reference, const char *platform,
@@ -246,103 +295,5 @@ int store_set_ref(struct store *s, struct store_tmp *t, const char *reference, c
 	else
 		rc = store_write_refs(s, t, refs, e);
 	json_decref(refs);
-	return rc;
-}
-
-/* The file names that the records of `refs` need, as the keys of an object per folder. */
-static int store_reach(struct store *s, const json_t *refs, json_t *keep, struct sm_err *e)
-{
-	const json_t *list = json_object_get(refs, "refs");
-
-	for (size_t i = 0; i < json_array_size(list); i++) {
-		RECORD_CLEANUP struct image_record *r = NULL;
-		const char *digest = json_string_value(json_object_get(json_array_get(list, i), "digest"));
-		char name[RECORD_LAYER_PATH_MAX];
-		int bad = 0, rc = store_read_record(s, digest, &r, e);
-
-		if (rc == -ENOENT)
-			continue;
-		if (rc)
-			return rc;
-		snprintf(name, sizeof(name), "images/%.64s.json", digest_hex(digest));
-		bad |= json_object_set_new(keep, name, json_true());
-		for (size_t l = 0; l < r->nr_layers; l++)
-			bad |= json_object_set_new(keep, r->layers[l].path, json_true());
-		snprintf(name, sizeof(name), "blobs/sha256/%.64s", digest_hex(r->digest));
-		bad |= json_object_set_new(keep, name, json_true());
-		snprintf(name, sizeof(name), "blobs/sha256/%.64s", digest_hex(r->id));
-		bad |= json_object_set_new(keep, name, json_true());
-		if (bad)
-			return err_errno(e, ENOMEM, "store %s", s->path);
-	}
-	return 0;
-}
-
-static uint64_t store_collect_dir(struct store *s, const char *dir, const json_t *keep)
-{
-	int fd = openat(s->fd, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	uint64_t freed = 0;
-	struct dirent *de;
-	struct stat st;
-
-	if (!d) {
-		fd_close(&fd);
-		return 0;
-	}
-	while ((de = readdir(d))) {
-		char path[320];
-
-		snprintf(path, sizeof(path), "%s/%s", dir, de->d_name);
-		if (de->d_name[0] == '.' || json_object_get(keep, path))
-			continue;
-		if (!fstatat(dirfd(d), de->d_name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) &&
-		    !unlinkat(dirfd(d), de->d_name, 0))
-			freed += (uint64_t)st.st_blocks * 512;
-	}
-	closedir(d);
-	return freed;
-}
-
-static int store_remove_locked(struct store *s, struct store_tmp *t, const char *reference,
-			       uint64_t *ret_freed, struct sm_err *e)
-{
-	/* Records before what they name: a crash in between leaves files, not dangling records. */
-	static const char *const dirs[] = { "images", "layers", "blobs/sha256" };
-	json_t *refs, *keep;
-	uint64_t freed = 0;
-	int rc = store_read_refs(s, &refs, e);
-
-	if (rc)
-		return rc;
-	keep = json_object();
-	if (!store_drop_ref(refs, reference, NULL))
-		rc = err_set(e, ENOENT, "image %s: not in the store", reference);
-	if (!rc)
-		rc = store_reach(s, refs, keep, e);
-	if (!rc)
-		rc = store_write_refs(s, t, refs, e);
-	for (size_t i = 0; !rc && i < sizeof(dirs) / sizeof(*dirs); i++)
-		freed += store_collect_dir(s, dirs[i], keep);
-	json_decref(keep);
-	json_decref(refs);
-	if (!rc)
-		*ret_freed = freed;
-	return rc;
-}
-
-int store_remove(struct store *s, const char *reference, uint64_t *ret_freed, struct sm_err *e)
-{
-	struct store_tmp t = STORE_TMP_INIT;
-	int rc = store_tmp_open(s, &t, e);
-
-	if (rc)
-		return rc;
-	rc = store_lock(s, e);
-	if (!rc) {
-		rc = store_remove_locked(s, &t, reference, ret_freed, e);
-		store_unlock(s);
-	}
-	store_tmp_close(s, &t);
 	return rc;
 }

@@ -215,6 +215,17 @@ bool store_has_layers(struct store *s, const struct image_record *r)
 	return true;
 }
 
+uint64_t store_disk_usage(struct store *s, const struct image_record *r)
+{
+	uint64_t sum = 0;
+	struct stat st;
+
+	for (size_t i = 0; i < r->nr_layers; i++)
+		if (!fstatat(s->fd, r->layers[i].path, &st, AT_SYMLINK_NOFOLLOW))
+			sum += (uint64_t)st.st_blocks * 512;
+	return sum;
+}
+
 int store_open_layer(struct store *s, const struct record_layer *l, int *ret_fd, struct sm_err *e)
 {
 	FD_CLEANUP int fd = openat(s->fd, l->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);

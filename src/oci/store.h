@@ -45,6 +45,8 @@ int store_lookup(struct store *s, const char *reference, const char *platform, s
 int store_read_record(struct store *s, const char *digest, struct image_record **ret, struct sm_err *e);
 /* True when every layer of `r` is there. */
 bool store_has_layers(struct store *s, const struct image_record *r);
+/* Bytes on disk, holes not counted, of the layers of `r`. */
+uint64_t store_disk_usage(struct store *s, const struct image_record *r);
 int store_open_layer(struct store *s, const struct record_layer *l, int *ret_fd, struct sm_err *e);
 /* Calls `fn` for each reference, newest pull first; `fn` returning non-zero stops. */
 int store_list(struct store *s, int (*fn)(void *opaque, const char *reference, const struct image_record *r),
@@ -90,5 +92,16 @@ int store_set_ref(struct store *s, struct store_tmp *t, const char *reference, c
  * ENOENT when there is none. *ret_freed: bytes on disk. Takes the lock.
  */
 int store_remove(struct store *s, const char *reference, uint64_t *ret_freed, struct sm_err *e);
+/* `to` names what `from` does, for every platform, and nothing else. ENOENT. Takes the lock. */
+int store_tag(struct store *s, const char *from, const char *to, struct sm_err *e);
+
+struct store_garbage {
+	uint64_t files, bytes; /* on disk */
+};
+/*
+ * Deletes what no reference reaches; with `all` every reference before. With `dry` it only
+ * says what that would be. Takes the lock.
+ */
+int store_prune(struct store *s, bool all, bool dry, struct store_garbage *ret, struct sm_err *e);
 
 #endif

@@ -226,6 +226,50 @@ static void removing_stops_at_a_damaged_record(void **state)
 	store_close(s);
 }
 
+static void prune_says_and_frees_what_nothing_reaches(void **state)
+{
+	struct store *s = opened();
+	char path[RECORD_LAYER_PATH_MAX], digest[DIGEST_SIZE];
+	struct store_garbage dry, done;
+
+	(void)state;
+	put_image(s, "a:1", 'a', "12");
+	put_image(s, "b:1", 'b', "2");
+	/* The name moves on: the image of before has none. */
+	assert_int_equal(store_tag(s, "b:1", "a:1", NULL), 0);
+	assert_int_equal(store_prune(s, false, true, &dry, NULL), 0);
+	record_layer_path(digest_of_digit('1', digest), path);
+	assert_true(there(path));
+	assert_int_equal(store_prune(s, false, false, &done, NULL), 0);
+	assert_int_equal(done.files, dry.files);
+	assert_int_equal(done.bytes, dry.bytes);
+	assert_true(done.files >= 2);
+	assert_false(there(path));
+	record_layer_path(digest_of_digit('2', digest), path);
+	assert_true(there(path));
+	assert_int_equal(store_prune(s, true, false, &done, NULL), 0);
+	assert_false(there(path));
+	store_close(s);
+}
+
+static void tag_names_what_another_does(void **state)
+{
+	struct store *s = opened();
+	struct image_record *r;
+	uint64_t freed;
+
+	(void)state;
+	put_image(s, "a:1", 'a', "1");
+	assert_int_equal(store_tag(s, "none:1", "b:1", NULL), -ENOENT);
+	assert_int_equal(store_tag(s, "a:1", "a:1", NULL), 0);
+	assert_int_equal(store_tag(s, "a:1", "b:1", NULL), 0);
+	assert_int_equal(store_remove(s, "a:1", &freed, NULL), 0);
+	assert_int_equal(store_lookup(s, "b:1", PLATFORM, &r, NULL), 0);
+	assert_true(store_has_layers(s, r));
+	record_destroy(r);
+	store_close(s);
+}
+
 /* As after an upgrade: pulling again mends it, so it must not count as damage. */
 static void image_of_another_format_is_not_there(void **state)
 {
@@ -374,11 +418,18 @@ static void sparse_copy_is_equal_and_sparse(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(image_is_found_by_name_and_platform),  TEST(reading_makes_nothing),
-		TEST(layer_of_another_size_is_not_opened),  TEST(listing_is_newest_first),
-		TEST(removing_keeps_what_is_shared),	    TEST(removing_stops_at_a_damaged_record),
-		TEST(image_of_another_format_is_not_there), TEST(dead_writers_are_swept_and_live_ones_not),
-		TEST(newer_or_damaged_version_is_refused),  TEST(damaged_refs_are_an_error_not_a_crash),
+		TEST(image_is_found_by_name_and_platform),
+		TEST(reading_makes_nothing),
+		TEST(layer_of_another_size_is_not_opened),
+		TEST(listing_is_newest_first),
+		TEST(removing_keeps_what_is_shared),
+		TEST(removing_stops_at_a_damaged_record),
+		TEST(prune_says_and_frees_what_nothing_reaches),
+		TEST(tag_names_what_another_does),
+		TEST(image_of_another_format_is_not_there),
+		TEST(dead_writers_are_swept_and_live_ones_not),
+		TEST(newer_or_damaged_version_is_refused),
+		TEST(damaged_refs_are_an_error_not_a_crash),
 		TEST(sparse_copy_is_equal_and_sparse),
 	};
 

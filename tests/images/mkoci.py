@@ -326,6 +326,8 @@ def tag_blob(layout, desc, media, tag, platform=None):
 def make_manifest(layout, tag, layers, diff_ids, arch):
     config = {"created": "2024-01-02T03:04:05Z", "os": "linux", "architecture": arch,
               "config": {"Cmd": ["/bin/sh"], "Env": ["A=b"], "WorkingDir": "/tmp", "User": "1:2"},
+              "history": [{"created_by": "ADD layer %d" % i} for i in range(len(diff_ids))] +
+                         [{"created_by": '/bin/sh -c #(nop) CMD "x"', "empty_layer": True}],
               "rootfs": {"type": "layers", "diff_ids": diff_ids}}
     c = dict(put_blob(layout, json.dumps(config).encode()), mediaType="application/vnd.oci.image.config.v1+json")
     manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": c,

@@ -12,6 +12,7 @@ for Exec.signal() and Exec.resize(), which may come while another thread waits.
 """
 import collections
 import ctypes
+import json
 import os
 import threading
 
@@ -23,6 +24,7 @@ DEVNULL = -1
 PULL = {"missing": 0, "always": 1, "never": 2}
 LOG_LEVELS = ("error", "warn", "info", "debug")
 
+HistoryInfo = collections.namedtuple("HistoryInfo", "created created_by comment size empty")
 ImageInfo = collections.namedtuple("ImageInfo", "reference platform digest id created size")
 BackendInfo = collections.namedtuple("BackendInfo", "name platform usable chosen reason hint")
 CheckInfo = collections.namedtuple("CheckInfo", "name ok fatal detail hint")
@@ -186,6 +188,16 @@ class Context(_Handle):
     def remove_image(self, reference):
         self._do("sm_image_remove", _bytes(reference))
 
+    def tag_image(self, reference, name):
+        """Another name for an image of the store."""
+        self._do("sm_image_tag", _bytes(reference), _bytes(name))
+
+    def prune_images(self, every=False, dry=False):
+        """Frees what no name reaches, or every image; the bytes that were, or would be, freed."""
+        freed = ctypes.c_uint64()
+        self._do("sm_image_prune", every, dry, ctypes.byref(freed))
+        return freed.value
+
     def backends(self):
         """What this machine can run, best first: a list of BackendInfo."""
         with self._lock:
@@ -207,6 +219,19 @@ class Image(_Handle):
     @property
     def digest(self):
         return _text(_library().sm_image_digest(self._alive()))
+
+    def inspect(self):
+        """What is known of the image, with docker's names, as a dict."""
+        text = self._make("sm_image_inspect", None)
+        try:
+            return json.loads(ctypes.string_at(text))
+        finally:
+            ctypes.CDLL(None).free(text)
+
+    def history(self):
+        """The steps it was built in, newest first: a list of HistoryInfo."""
+        with self._lock:
+            return _collect("sm_image_history", self._alive(), _ffi.history_fn, HistoryInfo)
 
     def start(self, memory=0, cpus=0, backend=None, kernel=None, initrd=None, hostname=None, console=None,
               tmpfs_root=False):

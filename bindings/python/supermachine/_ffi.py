@@ -42,6 +42,10 @@ backend_info = _struct("backend_info", ("name", c_char_p), ("platform", c_char_p
 check_info = _struct("check_info", ("name", c_char_p), ("ok", c_bool), ("fatal", c_bool), ("detail", c_char_p),
                      ("hint", c_char_p))
 
+history_info = _struct("history_info", ("created", c_char_p), ("created_by", c_char_p), ("comment", c_char_p),
+                       ("size", c_uint64), ("empty", c_bool))
+
+history_fn = c.CFUNCTYPE(c_int, c_void_p, c.POINTER(history_info))
 image_fn = c.CFUNCTYPE(c_int, c_void_p, c.POINTER(image_info))
 backend_fn = c.CFUNCTYPE(c_int, c_void_p, c.POINTER(backend_info))
 check_fn = c.CFUNCTYPE(c_int, c_void_p, c.POINTER(check_info))
@@ -59,6 +63,10 @@ FUNCTIONS = {
     "sm_image_digest": (c_char_p, _handle),
     "sm_image_list": (c_int, _handle, image_fn, c_void_p, _err),
     "sm_image_remove": (c_int, _handle, c_char_p, _err),
+    "sm_image_tag": (c_int, _handle, c_char_p, c_char_p, _err),
+    "sm_image_prune": (c_int, _handle, c_bool, c_bool, c.POINTER(c_uint64), _err),
+    "sm_image_inspect": (c_int, _handle, c_char_p, _out, _err),
+    "sm_image_history": (c_int, _handle, history_fn, c_void_p, _err),
     "sm_vm_start": (c_int, _handle, c.POINTER(vm_options), _out, _err),
     "sm_vm_destroy": (None, _handle),
     "sm_vm_id": (c_char_p, _handle),

@@ -25,7 +25,8 @@
 #define CPU_GPA(n) (ARM64_RAM_BASE + 0x4000 + (n)*64ULL)
 #define VCPUS_MAX 4
 
-/* What the guests write to and read from: ticks per CPU, and complaints. */
+/* What the guests write to and read from: ticks per CPU, and complaints (their number and, from bit 4 on, a
+ * detail). */
 #define DEV_TICK(n) (ARM64_PL011_BASE + (n)*8ULL)
 #define DEV_BAD (ARM64_PL011_BASE + 0xff8)
 
@@ -128,7 +129,9 @@ __asm__(".pushsection .rodata\n"
 	"	adr	x2, guest_work\n"
 	"	orr	x3, x21, x20, lsl #8\n"
 	"	hvc	#0\n"
-	"	cbnz	x0, bad\n"
+	"	mov	x1, x0\n"
+	"	mov	x0, #1\n"
+	"	cbnz	x1, bad\n"
 	"	add	x21, x21, #1\n"
 	"	b	1b\n"
 	"2:	mrs	x22, cntfrq_el0\n"
@@ -141,11 +144,13 @@ __asm__(".pushsection .rodata\n"
 	"	mov	v7.d[1], x24\n"
 	"	mov	x26, #0\n"
 	"	msr	daifclr, #2\n"
-	"3:	ldr	x1, [x28]\n" /* memory and registers agree */
-	"	cmp	x1, x21\n"
+	"3:	mov	x0, #2\n"
+	"	ldr	x1, [x28]\n" /* memory and registers agree */
+	"	subs	x1, x1, x21\n"
 	"	b.ne	bad\n"
+	"	mov	x0, #3\n"
 	"	mov	x1, v7.d[1]\n"
-	"	cmp	x1, x24\n"
+	"	subs	x1, x1, x24\n"
 	"	b.ne	bad\n"
 	"	add	x24, x24, #3\n"
 	"	mov	v7.d[1], x24\n"
@@ -153,13 +158,15 @@ __asm__(".pushsection .rodata\n"
 	"	ldr	x2, [x27, #32]\n"
 	"	dmb	ish\n"
 	"	isb\n"
-	"	mrs	x1, cntvct_el0\n"
-	"	cmp	x1, x2\n"
+	"	mrs	x3, cntvct_el0\n"
+	"	mov	x0, #4\n"
+	"	subs	x1, x3, x2\n"
 	"	b.lo	bad\n"
-	"	str	x1, [x28, #32]\n"
+	"	str	x3, [x28, #32]\n"
 	/* It has taken every SGI once: send one more. */
+	"	mov	x0, #5\n"
 	"	ldr	x1, [x27, #16]\n"
-	"	cmp	x1, x26\n"
+	"	subs	x1, x1, x26\n"
 	"	b.hi	bad\n"
 	"	b.ne	4f\n"
 	"	add	x26, x26, #1\n"
@@ -172,15 +179,18 @@ __asm__(".pushsection .rodata\n"
 	"	b.ne	3b\n"
 	"	str	x21, [x25, x19, lsl #3]\n"
 	"	b	3b\n"
-	"bad:	add	x1, x25, #0xff8\n"
-	"	str	x1, [x1]\n"
-	"	b	bad\n"
+	/* x0: which check; x1: by how much it failed */
+	"bad:	add	x0, x0, x1, lsl #4\n"
+	"	str	x0, [x25, #0xff8]\n"
+	"	b	.\n"
 	".balign 2048\n"
 	"vectors:\n"
 	".balign 512\n"
 	"	nop\n"
 	".balign 512\n" /* 0x200: exceptions */
 	"	mov	x25, #0x9000000\n"
+	"	mov	x0, #6\n"
+	"	mrs	x1, esr_el1\n"
 	"	b	bad\n"
 	".balign 128\n" /* 0x280: interrupts */
 	"	mrs	x29, S3_0_C12_C12_0\n"
@@ -188,7 +198,7 @@ __asm__(".pushsection .rodata\n"
 	"	b.eq	5f\n"
 	"	cmp	x29, #1023\n"
 	"	b.eq	7f\n"
-	"	cbnz	x29, bad\n"
+	"	cbnz	x29, 8f\n"
 	"	ldr	x30, [x28, #16]\n"
 	"	add	x30, x30, #1\n"
 	"	str	x30, [x28, #16]\n"
@@ -201,6 +211,9 @@ __asm__(".pushsection .rodata\n"
 	"6:	msr	S3_0_C12_C12_1, x29\n" /* EOI */
 	"	isb\n"
 	"7:	eret\n"
+	"8:	mov	x0, #7\n"
+	"	mov	x1, x29\n"
+	"	b	bad\n"
 	"guest_work_end:\n"
 	".popsection\n");
 

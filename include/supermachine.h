@@ -188,6 +188,8 @@ struct sm_exec_options {
 	 * closes them. -1: /dev/null. With tty, stderr_fd is unused.
 	 */
 	int stdin_fd, stdout_fd, stderr_fd;
+	bool init;	     /* a reaper as PID 1 in front of the command */
+	uint32_t timeout_ms; /* then it is killed, and its status is 124; 0: none */
 };
 #define SM_EXEC_OPTIONS_INIT                                                                                 \
 	{                                                                                                    \
@@ -211,6 +213,102 @@ SM_API int sm_exec_signal(struct sm_exec *x, int signum, struct sm_err *e);
 SM_API int sm_exec_winsize(struct sm_exec *x, uint16_t rows, uint16_t cols, struct sm_err *e);
 /* Kills what still runs. NULL is accepted. */
 SM_API void sm_exec_destroy(struct sm_exec *x);
+
+/* ---- VMs that outlive their starter ---- */
+
+/*
+ * Such a VM belongs to a keeper process of its own. Its state and the output of its
+ * command stay in its runtime directory until sm_vm_remove().
+ */
+struct sm_run_options {
+	size_t size;
+	const struct sm_vm_options *vm;	       /* NULL: defaults */
+	const struct sm_exec_options *command; /* its descriptors are the keeper's from now on; never NULL */
+	const char *name;		       /* [a-zA-Z0-9][a-zA-Z0-9_.-]*; NULL: none but the id */
+	const char *const *labels;	       /* NULL-terminated "K=V" */
+	const char *stop_signal;  /* "TERM", "SIGTERM" or "15"; NULL: the image's, else SIGTERM */
+	uint32_t stop_timeout_ms; /* from that to SIGKILL; 0: ten seconds */
+	bool remove;		  /* forget the VM when it ends */
+	bool foreground;	  /* destroy the VM when this handle goes before sm_vm_detach() was called */
+	/*
+	 * Not NULL: the command's stdin is a pipe that the keeper holds open, and this gets a
+	 * descriptor of its writing end, the caller's.
+	 */
+	int *ret_stdin_fd;
+};
+/* Boots a VM as sm_vm_start() does and starts its command. EEXIST: the name is taken. */
+SM_API int sm_vm_run(struct sm_image *image, const struct sm_run_options *o, struct sm_vm **ret,
+		     struct sm_err *e);
+/*
+ * Lets go of a VM that runs in the foreground or that we are attached to: it goes on. May
+ * be called while another thread is in sm_vm_wait(), which then fails with ECANCELED.
+ */
+SM_API int sm_vm_detach(struct sm_vm *vm, struct sm_err *e);
+
+/*
+ * Opens a VM by its name, its id or the beginning of its id; ENOENT: there is none,
+ * ENOTUNIQ: several. Processes can be started in it with sm_exec_start(), which then
+ * takes environment, directory and user of the VM's command for its defaults.
+ * sm_vm_destroy() frees only the handle, and sm_vm_pid() is 0 when the VM has ended.
+ */
+SM_API int sm_vm_open(struct sm_ctx *ctx, const char *name, struct sm_vm **ret, struct sm_err *e);
+
+enum sm_vm_status {
+	SM_VM_RUNNING,
+	SM_VM_EXITED, /* by itself or by us */
+	SM_VM_DEAD,   /* its keeper was killed; `reason` has the last words */
+};
+
+struct sm_vm_info {
+	const char *id, *name; /* the name may be "" */
+	const char *image;
+	const char *const *argv, *const *labels; /* NULL-terminated */
+	enum sm_vm_status status;
+	int exit_status;	    /* as in sm_exec_result; meaningless while it runs */
+	const char *reason;	    /* why it could not start or go on, or "" */
+	uint64_t created, finished; /* seconds since the epoch; 0: not yet */
+	uint64_t memory;	    /* bytes */
+	uint32_t cpus;
+	const char *backend;
+	int pid; /* of the worker, 0 when it has ended */
+};
+/* Calls `fn` for each kept VM, newest first. `fn` returning non-zero stops. */
+SM_API int sm_vm_list(struct sm_ctx *ctx, int (*fn)(void *opaque, const struct sm_vm_info *info),
+		      void *opaque, struct sm_err *e);
+/* Calls `fn` once. */
+SM_API int sm_vm_inspect(struct sm_vm *vm, void (*fn)(void *opaque, const struct sm_vm_info *info),
+			 void *opaque, struct sm_err *e);
+
+/* The number of "TERM", "SIGTERM" or "15"; EINVAL when there is no such signal. */
+SM_API int sm_signal_parse(const char *text, int *ret, struct sm_err *e);
+
+/* These are for handles of sm_vm_run() and sm_vm_open(). ESRCH: it does not run. */
+
+/* To its command. */
+SM_API int sm_vm_signal(struct sm_vm *vm, int signum, struct sm_err *e);
+SM_API int sm_vm_winsize(struct sm_vm *vm, uint16_t rows, uint16_t cols, struct sm_err *e);
+/* Asks the command to end, kills it after `timeout_ms` (negative: the VM's own); no error when it does not
+ * run. */
+SM_API int sm_vm_stop(struct sm_vm *vm, int64_t timeout_ms, struct sm_err *e);
+/* Until the command has ended; at once when it has. */
+SM_API int sm_vm_wait(struct sm_vm *vm, struct sm_exec_result *ret, struct sm_err *e);
+/* Copies new output to descriptors, -1: none; *ret_stdin_fd (may be NULL) is -1 when the VM has no stdin. */
+SM_API int sm_vm_attach(struct sm_vm *vm, int stdout_fd, int stderr_fd, int *ret_stdin_fd, struct sm_err *e);
+/* EEXIST: taken. Also of a VM that has ended. */
+SM_API int sm_vm_rename(struct sm_vm *vm, const char *name, struct sm_err *e);
+/* Drops what is kept. EBUSY: it runs, and `force` was not given. */
+SM_API int sm_vm_remove(struct sm_vm *vm, bool force, struct sm_err *e);
+
+struct sm_logs_options {
+	size_t size;
+	bool follow; /* until the VM ends */
+	bool tailed; /* only the last `tail` lines of what there is */
+	uint64_t tail;
+};
+/* Calls `fn` with pieces of output, oldest first; stream is 1 or 2. `fn` returning non-zero stops. */
+SM_API int sm_vm_logs(struct sm_vm *vm, const struct sm_logs_options *o,
+		      int (*fn)(void *opaque, int stream, uint64_t time_ns, const void *data, size_t len),
+		      void *opaque, struct sm_err *e);
 
 /* ---- the machine we are on ---- */
 

@@ -10,6 +10,9 @@
 #include "util/fd.h"
 #include "vm/agent.h"
 
+/* As timeout(1) has it. */
+#define EXEC_TIMED_OUT 124
+
 struct sm_exec {
 	struct agent_exec *agent;
 	struct sm_vm *vm;
@@ -42,8 +45,10 @@ int sm_exec_start(struct sm_vm *vm, const struct sm_exec_options *o, struct sm_e
 	if (!r)
 		r = options_take(&opt, sizeof(opt), OPTIONS_SIZE(struct sm_exec_options, stderr_fd), o,
 				 "sm_exec_options", e);
+	if (!r && vm->opened && !life_runs(vm))
+		r = err_set(e, ESRCH, "VM %s: does not run; `supermachine ps -a` shows it", vm->id);
 	if (!r)
-		r = command_make(vm->image->record, &opt, &cmd, e);
+		r = command_make(vm->defaults, &opt, &cmd, e);
 	if (r < 0)
 		return r;
 	x = calloc(1, sizeof(*x));
@@ -54,6 +59,8 @@ int sm_exec_start(struct sm_vm *vm, const struct sm_exec_options *o, struct sm_e
 		ao.cwd = cmd.cwd;
 		ao.user = cmd.user;
 		ao.tty = opt.tty;
+		ao.init = opt.init;
+		ao.timeout_ms = opt.timeout_ms;
 		ao.rows = opt.rows;
 		ao.cols = opt.cols;
 		ao.stdin_fd = opt.stdin_fd;
@@ -78,7 +85,7 @@ int sm_exec_wait(struct sm_exec *x, struct sm_exec_result *ret, struct sm_err *e
 
 	if (r < 0)
 		return vm_explain(x->vm, r, e);
-	*ret = (struct sm_exec_result){ .status = res.status,
+	*ret = (struct sm_exec_result){ .status = res.timed_out ? EXEC_TIMED_OUT : res.status,
 					.duration_us = res.duration_us,
 					.peak_rss = res.peak_rss };
 	memcpy(ret->reason, res.reason, sizeof(ret->reason));

@@ -31,7 +31,8 @@ struct sm_image {
 
 struct sm_vm {
 	struct sm_ctx *ctx;
-	struct sm_image *image; /* a handle of its own */
+	struct sm_image *image;		     /* a handle of its own; NULL of an opened VM */
+	const struct image_record *defaults; /* of processes: the image's, or an opened VM's own */
 	char id[13];
 	int dir_fd;   /* run/<id>, locked while the VM lives */
 	int ctl_fd;   /* the worker's socket */
@@ -41,6 +42,9 @@ struct sm_vm {
 	uint64_t t0_us;	 /* when sm_vm_start was called */
 	bool ready_told; /* the worker says that the agent is there */
 	uint32_t refs;	 /* atomic: the handle and each process */
+	bool kept;	 /* the directory outlives the VM */
+	bool opened;	 /* somebody else's VM: see life.c */
+	int keeper_fd;	 /* of sm_vm_run: the connection our ownership hangs on, else -1 */
 	/* After the start it guards ctl_fd, pid and `end`. */
 	pthread_mutex_t lock;
 	struct sm_err end; /* why there is no worker any more; code 0: there is one */
@@ -62,6 +66,11 @@ void rundir_sweep(struct sm_ctx *ctx);
 /* A listening or a connected unix stream socket named `name` in the directory. */
 int rundir_listen(int dir_fd, const char *name, int *ret, struct sm_err *e);
 int rundir_connect(int dir_fd, const char *name, int *ret, struct sm_err *e);
+/* The same of packets. */
+int rundir_listen_packets(int dir_fd, const char *name, int *ret, struct sm_err *e);
+int rundir_connect_packets(int dir_fd, const char *name, int *ret, struct sm_err *e);
+/* Is it the name of a VM's directory? */
+bool rundir_is_id(const char *name);
 
 /* Which backend "auto" is, and what it runs. */
 struct backend {
@@ -89,6 +98,15 @@ uint64_t vm_now_us(void);
 /* A process keeps the handle's memory, not the VM. */
 struct sm_vm *vm_get(struct sm_vm *vm);
 void vm_put(struct sm_vm *vm);
+
+/* Opened VMs (life.c). */
+void life_close(struct sm_vm *vm);
+/* Does its keeper live, with the command not yet ended? */
+bool life_runs(struct sm_vm *vm);
+/* Names are given out under this lock: a descriptor to be closed. */
+int life_lock_names(struct sm_ctx *ctx, int *ret, struct sm_err *e);
+/* EEXIST when a VM other than `but` (an id or NULL) has the name, EINVAL when it cannot be one. */
+int life_check_name(struct sm_ctx *ctx, const char *name, const char *but, struct sm_err *e);
 
 /* Argument lists: NULL or NULL-terminated. */
 size_t strv_len(const char *const *v);

@@ -13,6 +13,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "api/state.h"
 #include "util/fd.h"
 
 /* A VM's directory is flat: sockets and logs. */
@@ -81,9 +82,22 @@ int rundir_create(struct sm_ctx *ctx, char ret_id[13], int *ret_fd, struct sm_er
 	return err_set(e, EEXIST, "%s: cannot make a directory for the VM", ctx->places.run);
 }
 
-static bool rundir_is_id(const char *name)
+bool rundir_is_id(const char *name)
 {
 	return strlen(name) == 12 && strspn(name, "0123456789abcdef") == 12;
+}
+
+/* What somebody may still ask for: a VM that is not to be forgotten when it ends. */
+static bool rundir_is_kept(int fd)
+{
+	struct vm_state state;
+	bool kept = false;
+
+	if (!state_load(fd, &state, NULL)) {
+		kept = !state.remove;
+		state_fini(&state);
+	}
+	return kept;
 }
 
 void rundir_sweep(struct sm_ctx *ctx)
@@ -102,7 +116,7 @@ void rundir_sweep(struct sm_ctx *ctx)
 		if (fd < 0)
 			continue;
 		/* The lock dies with its owner, however that ended. */
-		if (!flock(fd, LOCK_EX | LOCK_NB))
+		if (!flock(fd, LOCK_EX | LOCK_NB) && !rundir_is_kept(fd))
 			rundir_remove(ctx, de->d_name, &fd);
 		fd_close(&fd);
 	}
@@ -119,32 +133,64 @@ static int rundir_address(int dir_fd, const char *name, struct sockaddr_un *ret,
 	return 0;
 }
 
-int rundir_listen(int dir_fd, const char *name, int *ret, struct sm_err *e)
+static int rundir_open_socket(int dir_fd, const char *name, int type, struct sockaddr_un *ret_sa, int *ret,
+			      struct sm_err *e)
 {
-	FD_CLEANUP int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	struct sockaddr_un sa;
+	int fd, r = rundir_address(dir_fd, name, ret_sa, e);
 
+	if (r < 0)
+		return r;
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_errno(e, errno, "socket %s", name);
-	if (rundir_address(dir_fd, name, &sa, e) < 0)
-		return -ENAMETOOLONG;
+	*ret = fd;
+	return 0;
+}
+
+static int rundir_listen_type(int dir_fd, const char *name, int type, int *ret, struct sm_err *e)
+{
+	FD_CLEANUP int fd = -1;
+	struct sockaddr_un sa;
+	int r = rundir_open_socket(dir_fd, name, type, &sa, &fd, e);
+
+	if (r < 0)
+		return r;
 	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 128) < 0)
 		return err_errno(e, errno, "socket %s", name);
 	*ret = fd_steal(&fd);
 	return 0;
 }
 
-int rundir_connect(int dir_fd, const char *name, int *ret, struct sm_err *e)
+static int rundir_connect_type(int dir_fd, const char *name, int type, int *ret, struct sm_err *e)
 {
-	FD_CLEANUP int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	FD_CLEANUP int fd = -1;
 	struct sockaddr_un sa;
+	int r = rundir_open_socket(dir_fd, name, type, &sa, &fd, e);
 
-	if (fd < 0)
-		return err_errno(e, errno, "socket %s", name);
-	if (rundir_address(dir_fd, name, &sa, e) < 0)
-		return -ENAMETOOLONG;
+	if (r < 0)
+		return r;
 	if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return err_errno(e, errno, "socket %s", name);
 	*ret = fd_steal(&fd);
 	return 0;
+}
+
+int rundir_listen(int dir_fd, const char *name, int *ret, struct sm_err *e)
+{
+	return rundir_listen_type(dir_fd, name, SOCK_STREAM, ret, e);
+}
+
+int rundir_connect(int dir_fd, const char *name, int *ret, struct sm_err *e)
+{
+	return rundir_connect_type(dir_fd, name, SOCK_STREAM, ret, e);
+}
+
+int rundir_listen_packets(int dir_fd, const char *name, int *ret, struct sm_err *e)
+{
+	return rundir_listen_type(dir_fd, name, SOCK_SEQPACKET, ret, e);
+}
+
+int rundir_connect_packets(int dir_fd, const char *name, int *ret, struct sm_err *e)
+{
+	return rundir_connect_type(dir_fd, name, SOCK_SEQPACKET, ret, e);
 }

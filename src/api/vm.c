@@ -343,7 +343,7 @@ int sm_vm_start(struct sm_image *image, const struct sm_vm_options *o, struct sm
 	vm->t0_us = vm_now_us();
 	vm->refs = 1;
 	pthread_mutex_init(&vm->lock, NULL);
-	vm->dir_fd = vm->ctl_fd = vm->ready_fd = -1;
+	vm->dir_fd = vm->ctl_fd = vm->ready_fd = vm->keeper_fd = -1;
 	vm->pid = -1;
 	__atomic_fetch_add(&vm->ctx->nr_users, 1, __ATOMIC_RELAXED);
 	r = image_dup(image, &vm->image, e);
@@ -353,6 +353,7 @@ int sm_vm_start(struct sm_image *image, const struct sm_vm_options *o, struct sm
 		sm_vm_destroy(vm);
 		return r;
 	}
+	vm->defaults = vm->image->record;
 	*ret = vm;
 	return 0;
 }
@@ -361,6 +362,10 @@ void sm_vm_destroy(struct sm_vm *vm)
 {
 	if (!vm)
 		return;
+	if (vm->opened) {
+		life_close(vm);
+		return;
+	}
 	pthread_mutex_lock(&vm->lock);
 	if (!vm->end.code)
 		err_set(&vm->end, ECANCELED, "VM %s was destroyed", vm->id);
@@ -371,6 +376,8 @@ void sm_vm_destroy(struct sm_vm *vm)
 		kill(vm->pid, SIGKILL);
 		child_wait(vm->pid);
 	}
+	if (vm->kept)
+		fd_close(&vm->dir_fd);
 	rundir_remove(vm->ctx, vm->id, &vm->dir_fd);
 	pthread_mutex_unlock(&vm->lock);
 	sm_image_close(vm->image);

@@ -17,11 +17,13 @@
 #define CLI_OURS 125 /* run: the failure is ours, not the program's */
 
 enum opt_type {
-	OPT_FLAG,   /* bool */
-	OPT_STRING, /* const char * */
-	OPT_LIST,   /* struct strv: may be given again */
-	OPT_SIZE,   /* uint64_t bytes */
-	OPT_COUNT,  /* uint32_t */
+	OPT_FLAG,    /* bool */
+	OPT_STRING,  /* const char * */
+	OPT_LIST,    /* struct strv: may be given again */
+	OPT_SIZE,    /* uint64_t bytes */
+	OPT_COUNT,   /* uint32_t */
+	OPT_TIME,    /* uint32_t milliseconds */
+	OPT_REFUSED, /* Docker has it and we have not: `help` says why */
 };
 
 struct opt {
@@ -40,6 +42,11 @@ struct strv {
 };
 void strv_add(struct strv *s, const char *text);
 void strv_fini(struct strv *s);
+/* "K" becomes "K=V" with the caller's value, or goes when there is none. */
+void strv_expand_env(struct strv *env);
+
+/* What the words behind a verb's options name, for the shells' completion. */
+enum cmd_words { CMD_OTHER, CMD_IMAGES, CMD_VMS };
 
 struct cmd {
 	const char *name;
@@ -49,10 +56,14 @@ struct cmd {
 	/* argv[0] is the verb. Returns the exit status. */
 	int (*run)(int argc, char **argv);
 	int usage_status; /* what a wrong call exits with */
+	enum cmd_words words;
+	bool hidden; /* not in the list of commands */
 };
 
 extern const struct cmd cmd_run, cmd_pull, cmd_images, cmd_rmi, cmd_doctor, cmd_version;
 extern const struct cmd cmd_tag, cmd_inspect, cmd_history, cmd_prune;
+extern const struct cmd cmd_ps, cmd_exec, cmd_attach, cmd_logs, cmd_stop, cmd_kill, cmd_wait, cmd_rm,
+	cmd_rename;
 extern const struct cmd *const cmds[];
 
 /*
@@ -62,6 +73,8 @@ extern const struct cmd *const cmds[];
  */
 int opts_parse(const struct cmd *c, int argc, char **argv, void *base);
 void cmd_print_help(const struct cmd *c);
+/* How far one word is from another, in typing errors. */
+size_t opts_distance(const char *a, const char *b);
 
 /* "supermachine: " and the sentence on stderr. */
 void cli_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -7,9 +7,10 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct cmd *const cmds[] = { &cmd_run,	&cmd_pull,    &cmd_images,  &cmd_rmi,
-				   &cmd_tag,	&cmd_inspect, &cmd_history, &cmd_prune,
-				   &cmd_doctor, &cmd_version, NULL };
+const struct cmd *const cmds[] = { &cmd_run,	 &cmd_ps,     &cmd_exec,   &cmd_attach,	 &cmd_logs,
+				   &cmd_stop,	 &cmd_kill,   &cmd_wait,   &cmd_rm,	 &cmd_rename,
+				   &cmd_pull,	 &cmd_images, &cmd_rmi,	   &cmd_tag,	 &cmd_inspect,
+				   &cmd_history, &cmd_prune,  &cmd_doctor, &cmd_version, NULL };
 
 static void main_help(FILE *f)
 {
@@ -17,35 +18,9 @@ static void main_help(FILE *f)
 	      "Usage: supermachine COMMAND [OPTIONS] ...\n\nCommands:\n",
 	      f);
 	for (size_t i = 0; cmds[i]; i++)
-		fprintf(f, "  %-9s %s\n", cmds[i]->name, cmds[i]->help);
+		if (!cmds[i]->hidden)
+			fprintf(f, "  %-9s %s\n", cmds[i]->name, cmds[i]->help);
 	fputs("\n`supermachine COMMAND --help` tells more. Try: supermachine run alpine uname -a\n", f);
-}
-
-/* Edit distance up to a swap, capped by short names. */
-static size_t main_distance(const char *a, const char *b)
-{
-	size_t row[32], la = strlen(a), lb = strlen(b);
-
-	if (la > 30 || lb > 30)
-		return 99;
-	for (size_t j = 0; j <= lb; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= la; i++) {
-		size_t diagonal = row[0];
-
-		row[0] = i;
-		for (size_t j = 1; j <= lb; j++) {
-			size_t best = diagonal + (a[i - 1] != b[j - 1]);
-
-			diagonal = row[j];
-			if (row[j] + 1 < best)
-				best = row[j] + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-		}
-	}
-	return row[lb];
 }
 
 static int main_unknown(const char *name)
@@ -54,7 +29,7 @@ static int main_unknown(const char *name)
 	size_t best = 3;
 
 	for (size_t i = 0; cmds[i]; i++) {
-		size_t d = main_distance(name, cmds[i]->name);
+		size_t d = opts_distance(name, cmds[i]->name);
 
 		if (d < best) {
 			best = d;

@@ -28,6 +28,52 @@ void strv_fini(struct strv *s)
 	*s = (struct strv){ 0 };
 }
 
+void strv_expand_env(struct strv *env)
+{
+	struct strv out = { 0 };
+
+	for (size_t i = 0; i < env->nr; i++) {
+		const char *value;
+		char *text;
+
+		if (strchr(env->v[i], '=')) {
+			strv_add(&out, env->v[i]);
+		} else if ((value = getenv(env->v[i])) && asprintf(&text, "%s=%s", env->v[i], value) > 0) {
+			strv_add(&out, text);
+			free(text);
+		}
+	}
+	strv_fini(env);
+	*env = out;
+}
+
+/* Edit distance up to a swap, capped by short names. */
+size_t opts_distance(const char *a, const char *b)
+{
+	size_t row[32], la = strlen(a), lb = strlen(b);
+
+	if (la > 30 || lb > 30)
+		return 99;
+	for (size_t j = 0; j <= lb; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= la; i++) {
+		size_t diagonal = row[0];
+
+		row[0] = i;
+		for (size_t j = 1; j <= lb; j++) {
+			size_t best = diagonal + (a[i - 1] != b[j - 1]);
+
+			diagonal = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[lb];
+}
+
 /* Docker's spelling: digits and one of b k m g t, with an optional "b" or "ib" behind. */
 static bool opt_parse_size(const char *text, uint64_t *ret)
 {
@@ -77,6 +123,29 @@ static bool opt_parse_count(const char *text, uint32_t *ret)
 	return true;
 }
 
+/* "90", "90s", "5m", "1h", "250ms" */
+static bool opt_parse_time(const char *text, uint32_t *ret)
+{
+	static const struct {
+		const char *unit;
+		uint64_t ms;
+	} units[] = { { "", 1000 }, { "s", 1000 }, { "m", 60000 }, { "h", 3600000 }, { "ms", 1 } };
+	char *end;
+	unsigned long long v;
+
+	if (!isdigit((unsigned char)*text))
+		return false;
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	for (size_t i = 0; !errno && i < sizeof(units) / sizeof(units[0]); i++) {
+		if (strcmp(end, units[i].unit) != 0 || v > UINT32_MAX / units[i].ms)
+			continue;
+		*ret = (uint32_t)(v * units[i].ms);
+		return true;
+	}
+	return false;
+}
+
 static bool opt_store(const struct opt *o, const char *value, void *base)
 {
 	void *p = (char *)base + o->offset;
@@ -95,6 +164,10 @@ static bool opt_store(const struct opt *o, const char *value, void *base)
 		return opt_parse_size(value, p);
 	case OPT_COUNT:
 		return opt_parse_count(value, p);
+	case OPT_TIME:
+		return opt_parse_time(value, p);
+	case OPT_REFUSED:
+		break;
 	}
 	return false;
 }
@@ -121,14 +194,46 @@ static const struct opt *opt_find_letter(const struct cmd *c, char letter)
 	return NULL;
 }
 
-static int opts_apply(const struct cmd *c, const struct opt *o, const char *shown, const char *value,
-		      void *base)
+static const char *opt_kind(enum opt_type type)
+{
+	return type == OPT_SIZE	  ? "a size; write 512m or 2g"
+	       : type == OPT_TIME ? "a time; write 30, 5m or 250ms"
+				  : "a number";
+}
+
+static int opts_apply(const struct opt *o, const char *shown, const char *value, void *base)
 {
 	if (opt_store(o, value, base))
 		return 0;
-	cli_error("%s %s: not %s", shown, value,
-		  o->type == OPT_SIZE ? "a size; write 512m or 2g" : "a number");
-	(void)c;
+	cli_error("%s %s: not %s", shown, value, opt_kind(o->type));
+	return -1;
+}
+
+static int opts_refuse(const struct opt *o, const char *shown)
+{
+	cli_error("%.*s: %s", (int)strcspn(shown, "="), shown, o->help);
+	return -1;
+}
+
+static int opts_unknown(const struct cmd *c, const char *word)
+{
+	size_t len = strcspn(word, "="), best = 3;
+	const char *near = NULL;
+	char name[40];
+
+	snprintf(name, sizeof(name), "%.*s", (int)(len > 2 ? len - 2 : 0), word + 2);
+	for (const struct opt *o = c->opts; o && o->name; o++) {
+		size_t d = o->type == OPT_REFUSED ? best : opts_distance(name, o->name);
+
+		if (d < best) {
+			best = d;
+			near = o->name;
+		}
+	}
+	if (!near)
+		return opts_error(c, word, "no such option");
+	cli_error("%.*s: no such option; did you mean --%s? `supermachine %s --help` lists them", (int)len,
+		  word, near, c->name);
 	return -1;
 }
 
@@ -140,10 +245,12 @@ static int opts_long(const struct cmd *c, int argc, char **argv, int *i, void *b
 	const char *value = eq ? eq + 1 : NULL;
 
 	if (!o)
-		return opts_error(c, word, "no such option");
+		return opts_unknown(c, word);
+	if (o->type == OPT_REFUSED)
+		return opts_refuse(o, word);
 	if (o->type == OPT_FLAG && value) {
 		if (!strcmp(value, "true"))
-			return opts_apply(c, o, word, value, base);
+			return opts_apply(o, word, value, base);
 		return strcmp(value, "false") ? opts_error(c, word, "takes true or false") : 0;
 	}
 	if (o->type != OPT_FLAG && !value) {
@@ -151,7 +258,7 @@ static int opts_long(const struct cmd *c, int argc, char **argv, int *i, void *b
 			return opts_error(c, word, "needs a value");
 		value = argv[++*i];
 	}
-	return opts_apply(c, o, word, value, base);
+	return opts_apply(o, word, value, base);
 }
 
 /* -i, -it, -e K=V, -eK=V */
@@ -164,15 +271,17 @@ static int opts_letters(const struct cmd *c, int argc, char **argv, int *i, void
 
 		if (!o)
 			return opts_error(c, shown, "no such option");
+		if (o->type == OPT_REFUSED)
+			return opts_refuse(o, shown);
 		if (o->type == OPT_FLAG) {
 			opt_store(o, NULL, base);
 			continue;
 		}
 		if (p[1])
-			return opts_apply(c, o, shown, p + 1 + (p[1] == '='), base);
+			return opts_apply(o, shown, p + 1 + (p[1] == '='), base);
 		if (*i + 1 >= argc)
 			return opts_error(c, shown, "needs a value");
-		r = opts_apply(c, o, shown, argv[++*i], base);
+		r = opts_apply(o, shown, argv[++*i], base);
 		return r;
 	}
 	return 0;
@@ -187,7 +296,8 @@ int opts_parse(const struct cmd *c, int argc, char **argv, void *base)
 
 		if (!strcmp(w, "--"))
 			return i + 1;
-		if (!strcmp(w, "--help") || !strcmp(w, "-h")) {
+		/* Docker's run has -h for the host name. */
+		if (!strcmp(w, "--help") || (!strcmp(w, "-h") && !opt_find_letter(c, 'h'))) {
 			cmd_print_help(c);
 			return -2;
 		}
@@ -205,8 +315,10 @@ void cmd_print_help(const struct cmd *c)
 		return;
 	printf("\nOptions:\n");
 	for (const struct opt *o = c->opts; o->name; o++) {
-		char left[40];
+		char left[48];
 
+		if (o->type == OPT_REFUSED)
+			continue;
 		snprintf(left, sizeof(left), "%s%c%s --%s%s%s", o->letter ? "-" : " ",
 			 o->letter ? o->letter : ' ', o->letter ? "," : " ", o->name, o->arg ? " " : "",
 			 o->arg ? o->arg : "");

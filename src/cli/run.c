@@ -1,130 +1,123 @@
-/* SPDX-License-Identifier: Apache-2.0 */
-/* supermachine run: an image, a VM, one command; gone when it ends. */
+/* supermachine run: an image, a VM, one command; gone when it ends unless it is to be kept. */
 #include "cli/cli.h"
 
+#include <ctype.h>
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/process.h"
 #include "cli/terminal.h"
 
 struct run_args {
-	bool rm, interactive, tty, quiet, debug, tmpfs_root, timings;
-	struct strv env;
-	const char *workdir, *user, *entrypoint, *backend, *pull, *kernel, *hostname, *console;
+	bool rm, detach, interactive, tty, init, quiet, debug, tmpfs_root, timings;
+	struct strv env, env_files, labels;
+	const char *workdir, *user, *entrypoint, *backend, *pull, *platform, *kernel, *hostname, *console;
+	const char *name, *stop_signal;
 	uint64_t memory;
-	uint32_t cpus;
+	uint32_t cpus, stop_timeout_ms, timeout_ms;
 	bool has_memory, has_cpus;
 };
 
+#define NO_VOLUMES "volumes are not there yet; put files into the image"
+#define NO_NETWORK "there is no guest network yet"
+#define NO_SHARING "a VM has a kernel of its own and shares no namespaces with this machine"
+#define NO_LIMITS "--memory and --cpus are a VM's limits"
+#define OWN_KERNEL "in its VM every program has all capabilities; the VM is the wall"
+
 #define OPT(field) offsetof(struct run_args, field)
 static const struct opt run_opts[] = {
-	{ "rm", 0, OPT_FLAG, NULL, "accepted for Docker's sake: a foreground run leaves nothing behind",
-	  OPT(rm) },
+	{ "detach", 'd', OPT_FLAG, NULL, "let it run in the background and print its id", OPT(detach) },
+	{ "name", 0, OPT_STRING, "NAME", "keep state and output under this name until rm", OPT(name) },
+	{ "rm", 0, OPT_FLAG, NULL, "keep nothing when it ends, also of -d and --name", OPT(rm) },
 	{ "interactive", 'i', OPT_FLAG, NULL, "pass stdin to the program", OPT(interactive) },
-	{ "tty", 't', OPT_FLAG, NULL, "give it a terminal", OPT(tty) },
+	{ "tty", 't', OPT_FLAG, NULL, "give it a terminal; Ctrl-P Ctrl-Q leave it", OPT(tty) },
 	{ "env", 'e', OPT_LIST, "K=V", "set an environment variable; K alone takes yours", OPT(env) },
+	{ "env-file", 0, OPT_LIST, "FILE", "set those of a file, one a line", OPT(env_files) },
 	{ "workdir", 'w', OPT_STRING, "DIR", "working directory", OPT(workdir) },
 	{ "user", 'u', OPT_STRING, "USER", "name, uid or uid:gid", OPT(user) },
 	{ "entrypoint", 0, OPT_STRING, "CMD", "instead of the image's entrypoint", OPT(entrypoint) },
+	{ "init", 0, OPT_FLAG, NULL, "a PID 1 that reaps, in front of the program", OPT(init) },
+	{ "label", 'l', OPT_LIST, "K=V", "note something about the VM", OPT(labels) },
 	{ "memory", 'm', OPT_SIZE, "SIZE", "guest memory (512m)", OPT(memory) },
 	{ "cpus", 0, OPT_COUNT, "N", "virtual CPUs (1)", OPT(cpus) },
 	{ "backend", 0, OPT_STRING, "NAME", "auto, kvm or soft", OPT(backend) },
-	{ "hostname", 0, OPT_STRING, "NAME", "the guest's host name", OPT(hostname) },
+	{ "hostname", 'h', OPT_STRING, "NAME", "the guest's host name", OPT(hostname) },
 	{ "pull", 0, OPT_STRING, "WHEN", "always, missing or never", OPT(pull) },
+	{ "platform", 0, OPT_STRING, "OS/ARCH", "which image of several", OPT(platform) },
+	{ "stop-signal", 0, OPT_STRING, "SIGNAL", "what asks it to end (the image's, TERM)",
+	  OPT(stop_signal) },
+	{ "stop-timeout", 0, OPT_TIME, "SECONDS", "from that to its kill (10)", OPT(stop_timeout_ms) },
+	{ "timeout", 0, OPT_TIME, "SECONDS", "kill it after that; status 124", OPT(timeout_ms) },
 	{ "kernel", 0, OPT_STRING, "FILE", "another guest kernel", OPT(kernel) },
 	{ "console", 0, OPT_STRING, "FILE", "append the guest kernel's console to FILE", OPT(console) },
 	{ "root-tmpfs", 0, OPT_FLAG, NULL, "keep what the program writes in guest memory", OPT(tmpfs_root) },
 	{ "timings", 0, OPT_FLAG, NULL, "print where the time went", OPT(timings) },
 	{ "quiet", 'q', OPT_FLAG, NULL, "no progress", OPT(quiet) },
 	{ "debug", 0, OPT_FLAG, NULL, "log what happens", OPT(debug) },
+	{ "volume", 'v', OPT_REFUSED, NULL, NO_VOLUMES, 0 },
+	{ "mount", 0, OPT_REFUSED, NULL, NO_VOLUMES, 0 },
+	{ "volumes-from", 0, OPT_REFUSED, NULL, NO_VOLUMES, 0 },
+	{ "publish", 'p', OPT_REFUSED, NULL, NO_NETWORK, 0 },
+	{ "publish-all", 'P', OPT_REFUSED, NULL, NO_NETWORK, 0 },
+	{ "expose", 0, OPT_REFUSED, NULL, NO_NETWORK, 0 },
+	{ "network", 0, OPT_REFUSED, NULL, NO_NETWORK, 0 },
+	{ "net", 0, OPT_REFUSED, NULL, NO_NETWORK, 0 },
+	{ "ip", 0, OPT_REFUSED, NULL, NO_NETWORK, 0 },
+	{ "link", 0, OPT_REFUSED, NULL, NO_NETWORK, 0 },
+	{ "mac-address", 0, OPT_REFUSED, NULL, NO_NETWORK, 0 },
+	{ "privileged", 0, OPT_REFUSED, NULL, OWN_KERNEL, 0 },
+	{ "cap-add", 0, OPT_REFUSED, NULL, OWN_KERNEL, 0 },
+	{ "cap-drop", 0, OPT_REFUSED, NULL, OWN_KERNEL, 0 },
+	{ "security-opt", 0, OPT_REFUSED, NULL, OWN_KERNEL, 0 },
+	{ "device", 0, OPT_REFUSED, NULL, "devices of this machine cannot be given to a VM", 0 },
+	{ "gpus", 0, OPT_REFUSED, NULL, "devices of this machine cannot be given to a VM", 0 },
+	{ "ipc", 0, OPT_REFUSED, NULL, NO_SHARING, 0 },
+	{ "pid", 0, OPT_REFUSED, NULL, NO_SHARING, 0 },
+	{ "uts", 0, OPT_REFUSED, NULL, NO_SHARING, 0 },
+	{ "userns", 0, OPT_REFUSED, NULL, NO_SHARING, 0 },
+	{ "cgroupns", 0, OPT_REFUSED, NULL, NO_SHARING, 0 },
+	{ "memory-swap", 0, OPT_REFUSED, NULL, NO_LIMITS, 0 },
+	{ "cpu-shares", 'c', OPT_REFUSED, NULL, NO_LIMITS, 0 },
+	{ "cpuset-cpus", 0, OPT_REFUSED, NULL, NO_LIMITS, 0 },
+	{ "pids-limit", 0, OPT_REFUSED, NULL, NO_LIMITS, 0 },
+	{ "restart", 0, OPT_REFUSED, NULL, "VMs are not restarted yet", 0 },
 	{ 0 },
 };
 #undef OPT
 
-/* One thread takes all signals and passes them on, so that no handler needs care. */
-struct run_signals {
-	sigset_t set;
-	struct sm_exec *exec;
-	struct sm_vm *vm;
-	pthread_t thread;
-	bool tty;
-};
-
-static void run_pass_winsize(struct run_signals *s)
+static void run_exec_options(const struct run_args *a, const char *const *argv, struct sm_exec_options *o)
 {
-	uint16_t rows, cols;
-
-	if (s->tty && terminal_size(&rows, &cols))
-		sm_exec_winsize(s->exec, rows, cols, NULL);
-}
-
-static void *run_signal_thread(void *opaque)
-{
-	struct run_signals *s = opaque;
-	int sig;
-
-	while (!sigwait(&s->set, &sig)) {
-		if (sig == SIGUSR2)
-			return NULL; /* the end, from ourselves */
-		if (sig == SIGWINCH)
-			run_pass_winsize(s);
-		else
-			sm_exec_signal(s->exec, sig, NULL);
-	}
-	return NULL;
-}
-
-static void run_signals_block(sigset_t *ret)
-{
-	static const int sigs[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH };
-
-	sigemptyset(ret);
-	for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
-		sigaddset(ret, sigs[i]);
-	pthread_sigmask(SIG_BLOCK, ret, NULL);
+	o->argv = argv;
+	o->env = (const char *const *)a->env.v;
+	o->entrypoint = a->entrypoint;
+	o->cwd = a->workdir;
+	o->user = a->user;
+	o->tty = a->tty;
+	o->init = a->init;
+	o->timeout_ms = a->timeout_ms;
+	if (a->tty)
+		terminal_size(&o->rows, &o->cols);
+	o->stdin_fd = a->interactive ? 0 : -1;
+	o->stdout_fd = 1;
+	o->stderr_fd = 2;
 }
 
 static int run_exec(struct sm_vm *vm, const struct run_args *a, const char *const *argv,
 		    struct sm_exec_result *res, struct sm_err *e)
 {
 	struct sm_exec_options o = SM_EXEC_OPTIONS_INIT;
-	struct run_signals s = { .tty = a->tty, .vm = vm };
-	struct terminal term;
+	struct process p = { .tty = a->tty, .interactive = a->interactive, .stdin_fd = -1 };
 	int r;
 
-	o.argv = argv;
-	o.env = (const char *const *)a->env.v;
-	o.entrypoint = a->entrypoint;
-	o.cwd = a->workdir;
-	o.user = a->user;
-	o.tty = a->tty;
-	if (a->tty)
-		terminal_size(&o.rows, &o.cols);
-	o.stdin_fd = a->interactive ? 0 : -1;
-	o.stdout_fd = 1;
-	o.stderr_fd = 2;
-	run_signals_block(&s.set);
-	r = sm_exec_start(vm, &o, &s.exec, e);
-	if (r < 0)
-		return r;
-	terminal_raw(&term, a->tty && a->interactive);
-	r = pthread_create(&s.thread, NULL, run_signal_thread, &s);
-	if (!r) {
-		r = sm_exec_wait(s.exec, res, e);
-		pthread_kill(s.thread, SIGUSR2);
-		pthread_join(s.thread, NULL);
-	} else if (e) {
-		e->code = r;
-		snprintf(e->text, sizeof(e->text), "signal thread: %s", strerror(r));
-		r = -r;
-	}
-	terminal_restore(&term);
-	sm_exec_destroy(s.exec);
+	run_exec_options(a, argv, &o);
+	process_block_signals();
+	r = sm_exec_start(vm, &o, &p.exec, e);
+	if (!r)
+		r = process_wait(&p, res, e);
+	sm_exec_destroy(p.exec);
 	return r;
 }
 
@@ -142,10 +135,10 @@ static void run_print_timings(struct sm_vm *vm, const struct sm_exec_result *res
 		(unsigned long long)t.exits_other);
 }
 
-static int run_in_vm(struct sm_image *image, const struct run_args *a, const char *const *argv)
+static void run_vm_options(const struct run_args *a, struct sm_vm_options *ret)
 {
-	const struct sm_vm_options o = {
-		.size = sizeof(o),
+	*ret = (struct sm_vm_options){
+		.size = sizeof(*ret),
 		.memory = a->memory,
 		.cpus = a->cpus,
 		.backend = a->backend,
@@ -154,11 +147,19 @@ static int run_in_vm(struct sm_image *image, const struct run_args *a, const cha
 		.console = a->console,
 		.tmpfs_root = a->tmpfs_root,
 	};
+}
+
+/* Ours from the first to the last moment. */
+static int run_in_vm(struct sm_image *image, const struct run_args *a, const char *const *argv)
+{
 	struct sm_exec_result res = { 0 };
+	struct sm_vm_options o;
 	struct sm_vm *vm;
 	struct sm_err e;
-	int r = sm_vm_start(image, &o, &vm, &e);
+	int r;
 
+	run_vm_options(a, &o);
+	r = sm_vm_start(image, &o, &vm, &e);
 	if (r < 0)
 		return cli_fail(&e, CLI_OURS);
 	r = run_exec(vm, a, argv, &res, &e);
@@ -172,6 +173,67 @@ static int run_in_vm(struct sm_image *image, const struct run_args *a, const cha
 		run_print_timings(vm, &res);
 	sm_vm_destroy(vm);
 	return res.status;
+}
+
+/* To the end, or until the detach keys. */
+static int run_accompany(struct sm_vm *vm, const struct run_args *a, int stdin_fd)
+{
+	struct process p = { .tty = a->tty,
+			     .interactive = a->interactive,
+			     .vm = vm,
+			     .stdin_fd = stdin_fd,
+			     .may_detach = true };
+	struct sm_exec_result res = { 0 };
+	struct sm_err e;
+	int r = process_wait(&p, &res, &e);
+
+	if (p.detached)
+		return CLI_OK;
+	if (r < 0)
+		return cli_fail(&e, CLI_OURS);
+	if (res.reason[0])
+		cli_error("%s", res.reason);
+	return res.status;
+}
+
+/* In a keeper process, so that it can outlive us. */
+static int run_kept(struct sm_image *image, const struct run_args *a, const char *const *argv)
+{
+	struct sm_exec_options command = SM_EXEC_OPTIONS_INIT;
+	struct sm_vm_options vo;
+	struct sm_run_options o = {
+		.size = sizeof(o),
+		.vm = &vo,
+		.command = &command,
+		.name = a->name,
+		.labels = (const char *const *)a->labels.v,
+		.stop_signal = a->stop_signal,
+		.stop_timeout_ms = a->stop_timeout_ms,
+		.remove = a->rm || (!a->detach && !a->name),
+		.foreground = !a->detach,
+	};
+	int stdin_fd = -1, status = CLI_OK;
+	struct sm_vm *vm;
+	struct sm_err e;
+
+	run_vm_options(a, &vo);
+	run_exec_options(a, argv, &command);
+	/* A terminal's input, or that of a VM we leave, must not end with ours. */
+	if (a->interactive && (a->tty || a->detach))
+		o.ret_stdin_fd = &stdin_fd;
+	if (a->detach)
+		command.stdin_fd = command.stdout_fd = command.stderr_fd = -1;
+	process_block_signals();
+	if (sm_vm_run(image, &o, &vm, &e) < 0)
+		return cli_fail(&e, CLI_OURS);
+	if (a->detach)
+		printf("%s\n", sm_vm_id(vm));
+	else
+		status = run_accompany(vm, a, stdin_fd);
+	if (stdin_fd >= 0)
+		close(stdin_fd);
+	sm_vm_destroy(vm);
+	return status;
 }
 
 static bool run_pull_policy(const char *text, enum sm_pull *ret)
@@ -198,31 +260,54 @@ static bool run_check_args(const struct run_args *a)
 		cli_error("--memory %llu KiB: at least 64m are needed", (unsigned long long)a->memory >> 10);
 		return false;
 	}
-	if (a->tty && !(terminal_is(a->interactive ? 0 : 1))) {
-		cli_error("-t: %s is not a terminal; leave -t out", a->interactive ? "stdin" : "stdout");
+	if (a->timings && (a->detach || a->name)) {
+		cli_error("--timings: not of a VM that is kept");
 		return false;
 	}
+	return a->detach || process_check_terminal(a->tty, a->interactive);
+}
+
+/* Docker's format: K=V or K a line, no quotes; "#" begins a comment. */
+static bool run_read_env_file(const char *path, struct strv *ret)
+{
+	FILE *f = fopen(path, "re");
+	char *line = NULL;
+	size_t cap = 0;
+	ssize_t n;
+
+	if (!f) {
+		cli_error("--env-file %s: %s", path, strerror(errno));
+		return false;
+	}
+	while ((n = getline(&line, &cap, f)) >= 0) {
+		char *p = line;
+
+		while (n && strchr("\r\n", line[n - 1]))
+			line[--n] = 0;
+		while (isspace((unsigned char)*p))
+			p++;
+		if (*p && *p != '#')
+			strv_add(ret, p);
+	}
+	free(line);
+	fclose(f);
 	return true;
 }
 
-/* "-e K" takes the caller's value, or nothing when there is none. */
-static void run_expand_env(struct strv *env)
+/* Files first, so that -e wins. */
+static bool run_gather_env(struct run_args *a)
 {
-	struct strv out = { 0 };
+	struct strv all = { 0 };
+	bool ok = true;
 
-	for (size_t i = 0; i < env->nr; i++) {
-		const char *value;
-		char *text;
-
-		if (strchr(env->v[i], '=')) {
-			strv_add(&out, env->v[i]);
-		} else if ((value = getenv(env->v[i])) && asprintf(&text, "%s=%s", env->v[i], value) > 0) {
-			strv_add(&out, text);
-			free(text);
-		}
-	}
-	strv_fini(env);
-	*env = out;
+	for (size_t i = 0; ok && i < a->env_files.nr; i++)
+		ok = run_read_env_file(a->env_files.v[i], &all);
+	for (size_t i = 0; i < a->env.nr; i++)
+		strv_add(&all, a->env.v[i]);
+	strv_fini(&a->env);
+	a->env = all;
+	strv_expand_env(&a->env);
+	return ok;
 }
 
 static int run_image(const struct run_args *a, const char *reference, const char *const *argv)
@@ -240,9 +325,15 @@ static int run_image(const struct run_args *a, const char *reference, const char
 		return cli_fail(&e, CLI_OURS);
 	progress_init(&progress, a->quiet || !isatty(2));
 	po.progress_opaque = &progress;
+	po.platform = a->platform;
 	status = sm_image_open(ctx, reference, &po, &image, &e);
 	progress_end(&progress);
-	status = status < 0 ? cli_fail(&e, CLI_OURS) : run_in_vm(image, a, argv);
+	if (status < 0)
+		status = cli_fail(&e, CLI_OURS);
+	else if (a->detach || a->name || (a->tty && a->interactive && !a->timings))
+		status = run_kept(image, a, argv);
+	else
+		status = run_in_vm(image, a, argv);
 	sm_image_close(image);
 	sm_ctx_destroy(ctx);
 	return status;
@@ -261,14 +352,16 @@ static int run_run(int argc, char **argv)
 		status = CLI_OK;
 	} else if (i >= 0 && i >= argc) {
 		cli_error("run: which image? `supermachine run --help` shows how");
-	} else if (i >= 0 && run_check_args(&a)) {
-		run_expand_env(&a.env);
+	} else if (i >= 0 && run_check_args(&a) && run_gather_env(&a)) {
 		status = run_image(&a, argv[i],
 				   i + 1 < argc ? (const char *const *)(uintptr_t)(argv + i + 1) : NULL);
 	}
 	strv_fini(&a.env);
+	strv_fini(&a.env_files);
+	strv_fini(&a.labels);
 	return status;
 }
 
-const struct cmd cmd_run = { "run",    "IMAGE [CMD...]", "Run a command in a new VM of an image",
-			     run_opts, run_run,		 CLI_OURS };
+const struct cmd cmd_run = { "run",	"IMAGE [CMD...]", "Run a command in a new VM of an image",
+			     run_opts,	run_run,	  CLI_OURS,
+			     CMD_IMAGES };

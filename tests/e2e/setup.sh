@@ -179,7 +179,7 @@ setup_broken() {
 
 setup_programs() {
 	mkdir -p "$work/bin/arm64" "$work/tests"
-	cp "$build"/supermachine{,-worker,-image} "$work/bin/"
+	cp "$build"/supermachine{,-worker,-keeper,-image} "$work/bin/"
 	cp -L "$build"/arm64/{Image,initrd} "$work/bin/arm64/"
 	cp "$top/tests/lib/tap.sh" "$top/tests/lib/pty-run" "$top"/tests/e2e/{t-*,lib.sh,tree.py} "$work/tests/"
 	cp -L "$build/libsupermachine.so.0" "$work/bin/"

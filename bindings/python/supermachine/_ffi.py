@@ -34,9 +34,19 @@ timings = _struct("timings", ("worker_us", c_uint64), ("machine_us", c_uint64), 
 exec_options = _struct("exec_options", ("size", c_size_t), ("argv", strings), ("env", strings),
                        ("entrypoint", c_char_p), ("cwd", c_char_p), ("user", c_char_p), ("tty", c_bool),
                        ("rows", c_uint16), ("cols", c_uint16), ("stdin_fd", c_int), ("stdout_fd", c_int),
-                       ("stderr_fd", c_int))
+                       ("stderr_fd", c_int), ("init", c_bool), ("timeout_ms", c_uint32))
 exec_result = _struct("exec_result", ("status", c_int), ("duration_us", c_uint64), ("peak_rss", c_uint64),
                       ("reason", c_char * 120))
+run_options = _struct("run_options", ("size", c_size_t), ("vm", c.POINTER(vm_options)),
+                      ("command", c.POINTER(exec_options)), ("name", c_char_p), ("labels", strings),
+                      ("stop_signal", c_char_p), ("stop_timeout_ms", c_uint32), ("remove", c_bool),
+                      ("foreground", c_bool), ("ret_stdin_fd", c.POINTER(c_int)))
+vm_info = _struct("vm_info", ("id", c_char_p), ("name", c_char_p), ("image", c_char_p), ("argv", strings),
+                  ("labels", strings), ("status", c_int), ("exit_status", c_int), ("reason", c_char_p),
+                  ("created", c_uint64), ("finished", c_uint64), ("memory", c_uint64), ("cpus", c_uint32),
+                  ("backend", c_char_p), ("pid", c_int))
+logs_options = _struct("logs_options", ("size", c_size_t), ("follow", c_bool), ("tailed", c_bool),
+                       ("tail", c_uint64))
 backend_info = _struct("backend_info", ("name", c_char_p), ("platform", c_char_p), ("usable", c_bool),
                        ("chosen", c_bool), ("reason", c_char_p), ("hint", c_char_p))
 check_info = _struct("check_info", ("name", c_char_p), ("ok", c_bool), ("fatal", c_bool), ("detail", c_char_p),
@@ -47,6 +57,9 @@ history_info = _struct("history_info", ("created", c_char_p), ("created_by", c_c
 
 history_fn = c.CFUNCTYPE(c_int, c_void_p, c.POINTER(history_info))
 image_fn = c.CFUNCTYPE(c_int, c_void_p, c.POINTER(image_info))
+vm_fn = c.CFUNCTYPE(c_int, c_void_p, c.POINTER(vm_info))
+inspect_fn = c.CFUNCTYPE(None, c_void_p, c.POINTER(vm_info))
+logs_fn = c.CFUNCTYPE(c_int, c_void_p, c_int, c_uint64, c_void_p, c_size_t)
 backend_fn = c.CFUNCTYPE(c_int, c_void_p, c.POINTER(backend_info))
 check_fn = c.CFUNCTYPE(c_int, c_void_p, c.POINTER(check_info))
 
@@ -77,6 +90,20 @@ FUNCTIONS = {
     "sm_exec_signal": (c_int, _handle, c_int, _err),
     "sm_exec_winsize": (c_int, _handle, c_uint16, c_uint16, _err),
     "sm_exec_destroy": (None, _handle),
+    "sm_vm_run": (c_int, _handle, c.POINTER(run_options), _out, _err),
+    "sm_vm_detach": (c_int, _handle, _err),
+    "sm_vm_open": (c_int, _handle, c_char_p, _out, _err),
+    "sm_vm_list": (c_int, _handle, vm_fn, c_void_p, _err),
+    "sm_vm_inspect": (c_int, _handle, inspect_fn, c_void_p, _err),
+    "sm_signal_parse": (c_int, c_char_p, c.POINTER(c_int), _err),
+    "sm_vm_signal": (c_int, _handle, c_int, _err),
+    "sm_vm_winsize": (c_int, _handle, c_uint16, c_uint16, _err),
+    "sm_vm_stop": (c_int, _handle, c_int64, _err),
+    "sm_vm_wait": (c_int, _handle, c.POINTER(exec_result), _err),
+    "sm_vm_attach": (c_int, _handle, c_int, c_int, c.POINTER(c_int), _err),
+    "sm_vm_rename": (c_int, _handle, c_char_p, _err),
+    "sm_vm_remove": (c_int, _handle, c_bool, _err),
+    "sm_vm_logs": (c_int, _handle, c.POINTER(logs_options), logs_fn, c_void_p, _err),
     "sm_backend_list": (c_int, _handle, backend_fn, c_void_p, _err),
     "sm_check_list": (c_int, _handle, check_fn, c_void_p, _err),
 }

@@ -10,24 +10,22 @@
 
 /* ---- rows ---- */
 
-#define CPU_TEST "src/hv/soft/cpu/cpu_test.c"
-
-/* What EL0 cannot do, or not alone. */
+/* What EL0 cannot do, or not alone, the bare-metal image does. */
 static const struct {
 	const char *row, *test;
 } by_hand[] = {
-	{ "mrs", CPU_TEST },
-	{ "msr (register)", CPU_TEST },
-	{ "msr (immediate)", CPU_TEST },
-	{ "sys", CPU_TEST },
-	{ "dsb", CPU_TEST },
-	{ "isb", CPU_TEST },
-	{ "sb", CPU_TEST },
-	{ "svc", CPU_TEST },
-	{ "hvc", CPU_TEST },
-	{ "smc", CPU_TEST },
-	{ "brk", CPU_TEST },
-	{ "eret", CPU_TEST },
+	{ "mrs", "el1/sysreg.c" },
+	{ "msr (register)", "el1/sysreg.c" },
+	{ "msr (immediate)", "el1/exceptions.c" },
+	{ "sys", "el1/sysins.c" },
+	{ "dsb", "el1/exceptions.c" },
+	{ "isb", "el1/exceptions.c" },
+	{ "sb", "src/hv/soft/cpu/cpu_test.c" },
+	{ "svc", "el1/exceptions.c" },
+	{ "hvc", "el1/exceptions.c" },
+	{ "smc", "el1/exceptions.c" },
+	{ "brk", "el1/exceptions.c" },
+	{ "eret", "el1/exceptions.c" },
 };
 
 static const char *by_hand_test(const char *name)

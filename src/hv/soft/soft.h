@@ -15,7 +15,7 @@
 #include "hv/soft/timer.h"
 
 /* Changes when the guest-visible CPU does; part of a snapshot's key. */
-#define SOFT_CPU_MODEL 1
+#define SOFT_CPU_MODEL 2
 
 enum soft_power { SOFT_OFF, SOFT_ON_PENDING, SOFT_ON };
 

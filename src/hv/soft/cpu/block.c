@@ -117,6 +117,16 @@ static const struct op *block_end(struct cpu *c, const struct op *op)
 	return cpu_goto(c, op, cpu_pc(c, op), 1);
 }
 
+/* The same, but the run loop takes over while SP is not aligned. */
+static const struct op *block_end_stack(struct cpu *c, const struct op *op)
+{
+	if (__builtin_expect((c->x[X_SP] & 15) != 0, 0)) {
+		c->pc = cpu_pc(c, op);
+		return NULL;
+	}
+	return cpu_goto(c, op, cpu_pc(c, op), 1);
+}
+
 static enum decode_result decode(const struct cpu *c, uint32_t insn, struct op *op)
 {
 	enum decode_result r = decode_int(insn, op);
@@ -138,18 +148,44 @@ static enum decode_result decode(const struct cpu *c, uint32_t insn, struct op *
 	return r;
 }
 
+/*
+ * Can SP have lost its alignment behind this instruction? Then its block ends there, and the next one is
+ * entered by way of a look at it; so no load or store has to. A false yes costs a block.
+ */
+static bool unsettles_stack(uint32_t insn)
+{
+	bool to_sp = (insn & 31) == 31, by_sp = (insn >> 5 & 31) == 31,
+	     pair = (insn & 0x3a000000) == 0x28000000;
+	uint32_t scale = insn & 1u << 26 ? 2 + (insn >> 30) : 2 + (insn >> 31);
+
+	if ((insn & 0x3f800000) == 0x11000000) /* ADD, SUB (immediate): a frame is made or left */
+		return to_sp && !(by_sp && insn >> 31 && !(insn >> 10 & 15));
+	if ((insn & 0x3fe00000) == 0x0b200000 || (insn & 0x1f800000) == 0x12000000)
+		return to_sp;
+	if (pair && (insn & 1u << 23))
+		return by_sp && (insn >> 15 << scale & 15);
+	if ((insn & 0x3b200400) == 0x38000400)
+		return by_sp && (insn >> 12 & 15);
+	return (insn & 0xbe800000) == 0x0c800000 && by_sp;
+}
+
 static void decode_block(const struct cpu *c, struct block *b, uint64_t pa, const uint8_t *page)
 {
 	uint32_t off = pa & (GMEM_PAGE - 1), nr = 0;
 	enum decode_result r = DECODE_OP;
 
-	while (r == DECODE_OP && nr < BLOCK_OPS_MAX && off < GMEM_PAGE) {
+	bool unsettled = false;
+
+	while (r == DECODE_OP && !unsettled && nr < BLOCK_OPS_MAX && off < GMEM_PAGE) {
+		uint32_t insn = guest_get32((uint64_t)(uintptr_t)page + off);
+
 		b->ops[nr] = (struct op){ 0 };
-		r = decode(c, guest_get32((uint64_t)(uintptr_t)page + off), &b->ops[nr]);
+		r = decode(c, insn, &b->ops[nr]);
+		unsettled = unsettles_stack(insn);
 		nr++;
 		off += 4;
 	}
-	b->ops[nr] = (struct op){ .fn = block_end };
+	b->ops[nr] = (struct op){ .fn = unsettled ? block_end_stack : block_end };
 	b->nr_ops = nr;
 }
 

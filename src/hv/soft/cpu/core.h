@@ -28,6 +28,8 @@ enum {
 
 #define SCTLR_M (1ull << 0)
 #define SCTLR_A (1ull << 1)
+#define SCTLR_SA (1ull << 3)
+#define SCTLR_SA0 (1ull << 4)
 #define SCTLR_UMA (1ull << 9)
 #define SCTLR_DZE (1ull << 14)
 #define SCTLR_UCT (1ull << 15)
@@ -41,14 +43,15 @@ enum {
 /* What can be set; the rest is RES0 here (no big endian, no EL2, no later extensions). */
 #define SCTLR_RES1 ((1ull << 29) | (1ull << 28) | (1ull << 22) | (1ull << 11))
 #define SCTLR_WRITABLE                                                                                       \
-	(SCTLR_M | SCTLR_A | (1ull << 2) | (1ull << 3) | (1ull << 4) | (1ull << 5) | (1ull << 8) |           \
-	 SCTLR_UMA | (1ull << 12) | SCTLR_DZE | SCTLR_UCT | SCTLR_NTWI | SCTLR_NTWE | SCTLR_WXN |            \
-	 SCTLR_TSCXT | SCTLR_SPAN | SCTLR_UCI | SCTLR_DSSBS)
+	(SCTLR_M | SCTLR_A | (1ull << 2) | SCTLR_SA | SCTLR_SA0 | (1ull << 5) | (1ull << 8) | SCTLR_UMA |    \
+	 (1ull << 12) | SCTLR_DZE | SCTLR_UCT | SCTLR_NTWI | SCTLR_NTWE | SCTLR_WXN | SCTLR_TSCXT |          \
+	 SCTLR_SPAN | SCTLR_UCI | SCTLR_DSSBS)
 #define TCR_A1 (1ull << 22)
 #define TCR_AS (1ull << 36)
 
 #define MDSCR_SS (1ull << 0)
 #define MDSCR_KDE (1ull << 13)
+#define MDSCR_MDE (1ull << 15)
 
 #define CPU_PA_BITS 40
 #define CPU_DBG_PAIRS 2 /* breakpoints, and as many watchpoints */
@@ -62,6 +65,7 @@ enum {
 	FSC_EXTERNAL = 0x10,
 	FSC_EXTERNAL_WALK = 0x14,
 	FSC_ALIGNMENT = 0x21,
+	FSC_DEBUG = 0x22,
 	FSC_ATOMIC = 0x35,
 	ISS_WNR = 1 << 6,
 	ISS_CM = 1 << 8,
@@ -160,6 +164,8 @@ struct cpu_core {
 	uint32_t pstate;
 	bool idle;	     /* WFI: stop when nothing is pending */
 	bool event;	     /* WFE's event register */
+	bool stepped;	     /* the step exception that is due has an instruction before it ... */
+	bool stepped_ex;     /* ... which was a load exclusive */
 	uint64_t exceptions; /* taken so far */
 	struct cpu_sysregs r;
 
@@ -260,6 +266,23 @@ void block_invalidate_page(struct soft_vm *vm, uint64_t pa);
 void block_invalidate_all(struct soft_vm *vm);
 /* A context synchronisation: code made coherent elsewhere becomes visible here. */
 void block_sync(struct cpu *c);
+
+/* ---- debug.c ---- */
+
+/* Are debug exceptions taken from `el` with PSTATE.D as in `pstate`? (Except BRK.) */
+bool core_debug_enabled(const struct cpu *c, uint32_t el, uint32_t pstate);
+/* Is any breakpoint in the page? If so it is executed instruction by instruction. */
+bool debug_page_breaks(const struct cpu *c, uint64_t va);
+/* Is the instruction at `va` not to be executed but reported? */
+bool debug_breaks_at(const struct cpu *c, uint64_t va);
+/* Is any watchpoint about the page? If so the TLB leaves it out. */
+bool debug_page_watched(const struct cpu *c, uint64_t va);
+/* Does a watchpoint report this access, at which address, and as a write? */
+bool debug_watches(const struct cpu *c, uint64_t va, uint32_t len, uint32_t flags, uint64_t *ret_far,
+		   bool *ret_write);
+bool debug_must_step(const struct cpu *c);
+/* PSTATE.SS after an exception return to `el`. */
+uint32_t debug_return_ss(const struct cpu *c, uint64_t spsr, uint32_t el);
 
 /* ---- exec.c ---- */
 

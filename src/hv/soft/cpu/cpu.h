@@ -138,7 +138,13 @@ const struct op *cpu_exception(struct cpu *c, const struct op *op, uint32_t ec, 
  * several registers probes first, so that a fault leaves nothing half-done: bool cpu_probe_store(struct cpu
  * *c, const struct op *op, uint64_t va, uint32_t len);
  */
-enum { CPU_MEM_WRITE = 1, CPU_MEM_READ = 2, CPU_MEM_UNPRIV = 4, CPU_MEM_ALIGNED = 8 };
+enum {
+	CPU_MEM_WRITE = 1,
+	CPU_MEM_READ = 2,
+	CPU_MEM_UNPRIV = 4,
+	CPU_MEM_ALIGNED = 8,
+	CPU_MEM_QUAD = 16 /* one of 16 bytes */
+};
 /* After false or NULL from any of them. */
 const struct op *cpu_after_fault(struct cpu *c);
 

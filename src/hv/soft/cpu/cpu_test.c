@@ -81,6 +81,79 @@ static void misaligned_pc_faults(void **state)
 	rig_cpu_fini(&r);
 }
 
+/* Where it became so does not matter, and that it is so only matters to loads and stores by it. */
+static void misaligned_stack_faults_when_it_is_used(void **state)
+{
+	static const uint32_t uses[] = {
+		A_LDR(1, 31),	   A_STP(1, 2, 31), A_LDR_Q(1, 31),
+		A_LDADD(1, 2, 31), 0xf84107e1, /* ldr x1, [sp], #16 */
+		0xf8616be2,		       /* ldr x2, [sp, x1] */
+	};
+	struct rig_cpu r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(uses) / sizeof(uses[0]); i++) {
+		rig_cpu_init(&r, 1);
+		PROGRAM(&r, T_CODE, A_ADD_SP(8), A_NOP, uses[i], A_WFI);
+		r.c->core->r.sctlr |= SCTLR_SA;
+		r.c->core->r.cpacr = 3u << 20;
+		r.c->x[X_SP] = T_DATA;
+		rig_go(&r, T_CODE);
+		assert_int_equal(r.c->core->r.esr, (uint64_t)EC_SP_ALIGN << 26 | 1 << 25);
+		assert_int_equal(r.c->core->r.elr, T_CODE + 8);
+		rig_cpu_fini(&r);
+	}
+}
+
+static void misaligned_stack_may_be_used_without_the_check(void **state)
+{
+	struct rig_cpu r;
+
+	(void)state;
+	rig_cpu_init(&r, 1);
+	PROGRAM(&r, T_CODE, A_ADD_SP(8), A_LDP(1, 2, 31), 0xf98003e0 /* prfm */, A_WFI);
+	r.c->x[X_SP] = T_DATA;
+	put64(&r, T_DATA + 8, 0x1234);
+	rig_go(&r, T_CODE);
+	assert_int_equal(r.c->x[1], 0x1234);
+	rig_cpu_fini(&r);
+	/* With it, what does not access memory or is a prefetch does not mind. */
+	rig_cpu_init(&r, 1);
+	PROGRAM(&r, T_CODE, A_ADD_SP(8), 0xf98003e0, A_ADD1(3), A_ADD_SP(8), A_LDR(1, 31), A_WFI);
+	r.c->core->r.sctlr |= SCTLR_SA;
+	r.c->x[X_SP] = T_DATA;
+	put64(&r, T_DATA + 16, 0x5678);
+	rig_go(&r, T_CODE);
+	assert_int_equal(r.c->x[1], 0x5678);
+	assert_int_equal(r.c->x[3], 1);
+	rig_cpu_fini(&r);
+}
+
+static void trapped_daifset_names_its_fields(void **state)
+{
+	struct rig_cpu r;
+
+	(void)state;
+	rig_cpu_init(&r, 1);
+	PROGRAM(&r, T_USER, 0xd50342df /* msr daifset, #2 */);
+	rig_go_user(&r, T_USER);
+	/* op0 0, op2 6, op1 3, CRn 4, Rt 31, CRm 2, a write */
+	assert_int_equal(r.c->core->r.esr, 0x620cd3e4);
+	rig_cpu_fini(&r);
+}
+
+static void speculation_barrier_does_nothing_else(void **state)
+{
+	struct rig_cpu r;
+
+	(void)state;
+	rig_cpu_init(&r, 1);
+	PROGRAM(&r, T_CODE, 0xd50330ff /* sb */, A_ADD1(1), A_WFI);
+	rig_go(&r, T_CODE);
+	assert_int_equal(r.c->x[1], 1);
+	rig_cpu_fini(&r);
+}
+
 static void pending_irq_is_taken_when_unmasked(void **state)
 {
 	struct rig_cpu r;
@@ -387,6 +460,10 @@ int main(void)
 		cmocka_unit_test(eret_restores_what_the_exception_saved),
 		cmocka_unit_test(illegal_return_keeps_the_el_and_faults),
 		cmocka_unit_test(misaligned_pc_faults),
+		cmocka_unit_test(misaligned_stack_faults_when_it_is_used),
+		cmocka_unit_test(misaligned_stack_may_be_used_without_the_check),
+		cmocka_unit_test(trapped_daifset_names_its_fields),
+		cmocka_unit_test(speculation_barrier_does_nothing_else),
 		cmocka_unit_test(pending_irq_is_taken_when_unmasked),
 		cmocka_unit_test(chained_loop_counts_and_can_be_kicked),
 		cmocka_unit_test(block_continues_over_the_page_border),

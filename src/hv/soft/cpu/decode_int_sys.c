@@ -117,6 +117,7 @@ static enum decode_result decode_msr_imm(uint32_t insn, struct op *op)
 	op->fn = cpu_msr_imm;
 	op->aux = field(insn, 5, 16) & ~(15u << 3);
 	op->imm = field(insn, 8, 4);
+	op->rd = X_ZERO; /* what a trap reports */
 	return DECODE_OP;
 }
 

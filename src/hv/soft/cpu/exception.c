@@ -62,6 +62,7 @@ static void take(struct cpu *c, uint64_t pc, uint32_t vector)
 	core->r.spsr = (c->nzcv & PSTATE_NZCV) | pstate | c->el << 2;
 	core->r.elr = pc;
 	core->exceptions++;
+	core->stepped = false;
 	if (!c->el)
 		vector += VECTOR_LOWER;
 	else if (pstate & PSTATE_SP)
@@ -164,7 +165,6 @@ const struct op *cpu_eret(struct cpu *c, const struct op *op)
 	struct cpu_core *core = c->core;
 	uint64_t spsr = core->r.spsr;
 	uint32_t pstate = (uint32_t)spsr & PSTATE_KEPT, el = spsr >> 2 & 1;
-	bool stepping = core->r.mdscr & MDSCR_SS;
 
 	if (!c->el)
 		return cpu_undefined(c, op);
@@ -173,8 +173,8 @@ const struct op *cpu_eret(struct cpu *c, const struct op *op)
 		el = c->el;
 		pstate = (pstate & PSTATE_DAIF) | (core->pstate & ~(uint32_t)PSTATE_DAIF) | PSTATE_IL;
 	}
-	if (!stepping)
-		pstate &= ~(uint32_t)PSTATE_SS;
+	pstate = (pstate & ~(uint32_t)PSTATE_SS) | debug_return_ss(c, spsr, el);
+	core->stepped = false;
 	c->pc = core->r.elr;
 	c->nzcv = (uint32_t)spsr & PSTATE_NZCV;
 	cpu_clear_exclusive(c);

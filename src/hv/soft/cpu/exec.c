@@ -8,7 +8,13 @@
 #include "hv/soft/cpu/core.h"
 #include "hv/soft/cpu/fp.h"
 
-/* The block at `va`, or NULL with the exception taken. */
+static void take_pc_alignment(struct cpu *c, uint64_t va)
+{
+	c->core->r.far = va;
+	core_take_sync(c, va, EC_PC_ALIGN, 0);
+}
+
+/* The block at `va`, or NULL with the exception taken or instructions to be executed one by one. */
 static struct block *find_block(struct cpu *c, uint64_t va)
 {
 	struct jump_entry *j = jump_slot(c, va);
@@ -18,11 +24,10 @@ static struct block *find_block(struct cpu *c, uint64_t va)
 	if (j->va == va && j->tag == c->jump_tag)
 		return j->block;
 	if (va & 3) {
-		c->core->r.far = va;
-		core_take_sync(c, va, EC_PC_ALIGN, 0);
+		take_pc_alignment(c, va);
 		return NULL;
 	}
-	if (!mmu_fetch(c, va, &pa))
+	if (debug_page_breaks(c, va) || !mmu_fetch(c, va, &pa))
 		return NULL;
 	b = block_get(c, pa);
 	if (b)
@@ -72,6 +77,58 @@ static const struct op *single_end(struct cpu *c, const struct op *op)
 	return NULL;
 }
 
+/* Loads and stores by a stack pointer that is not aligned, where SCTLR_EL1.SA or SA0 minds (D1.4.10). */
+static bool stack_is_odd(const struct cpu *c)
+{
+	return __builtin_expect((c->x[X_SP] & 15) != 0, 0) &&
+	       (c->core->r.sctlr & (c->el ? SCTLR_SA : SCTLR_SA0));
+}
+
+/* A load or store with SP as its base, but for prefetches. */
+static bool uses_stack(uint32_t insn)
+{
+	bool memory = (insn >> 25 & 5) == 4, literal = (insn & 0x3b000000) == 0x18000000;
+	bool prefetch = (insn & 0xffc00000) == 0xf9800000 || (insn & 0xffe00c00) == 0xf8800000 ||
+			(insn & 0xffe00c00) == 0xf8a00800;
+
+	return memory && !literal && !prefetch && (insn >> 5 & 31) == 31;
+}
+
+static bool is_load_exclusive(uint32_t insn)
+{
+	bool casp = (insn & 0xbfa07c00) == 0x08207c00;
+
+	return (insn & 0x3fc00000) == 0x08400000 && !casp;
+}
+
+static uint32_t insn_at(const struct cpu *c, uint64_t pa)
+{
+	const uint8_t *page = mmu_host_page(c, pa);
+
+	return page ? guest_get32((uint64_t)(uintptr_t)page + (pa & (GMEM_PAGE - 1))) : 0;
+}
+
+/* At `va`, whose first instruction is at `pa`. */
+static void run_single_at(struct cpu *c, uint64_t va, uint64_t pa)
+{
+	uint32_t insn = insn_at(c, pa);
+	struct block *b = block_single(c, pa, single_end);
+	bool defined;
+
+	if (debug_page_breaks(c, va) && !c->core->mmio.nr && debug_breaks_at(c, va)) {
+		core_take_sync(c, va, EC_BREAKPOINT_LOWER + c->el, FSC_DEBUG);
+		return;
+	}
+	if (!b)
+		return;
+	defined = b->ops[0].fn != cpu_undefined && b->ops[0].fn != cpu_fp_trap;
+	c->core->stepped_ex = is_load_exclusive(insn);
+	if (stack_is_odd(c) && defined && uses_stack(insn))
+		core_take_sync(c, va, EC_SP_ALIGN, 0);
+	else
+		run_block(c, b, va);
+}
+
 /*
  * One instruction alone. One that waited for a device is executed again like this: its
  * accesses consume the answers in order, and when it gets further than them it leaves with
@@ -80,29 +137,21 @@ static const struct op *single_end(struct cpu *c, const struct op *op)
 static void run_single(struct cpu *c)
 {
 	struct mmio *m = &c->core->mmio;
-	struct block *b;
-	uint64_t pa;
+	uint64_t va = c->pc, pa;
 
 	m->next = 0;
-	if (c->pc & 3)
-		find_block(c, c->pc);
-	else if (mmu_fetch(c, c->pc, &pa) && (b = block_single(c, pa, single_end)))
-		run_block(c, b, c->pc);
+	/* So that a branch goes no further than its target. */
+	cpu_pend(c, CPU_PEND_RESYNC);
+	if (va & 3)
+		take_pc_alignment(c, va);
+	else if (mmu_fetch(c, va, &pa))
+		run_single_at(c, va, pa);
 	if (!m->open)
 		m->nr = 0;
 }
 
-/* Debug exceptions come from EL0, and from EL1 where MDSCR_EL1.KDE and PSTATE.D say so (D2.4). */
-static bool must_step(const struct cpu *c)
-{
-	const struct cpu_core *core = c->core;
-
-	if (__builtin_expect(!(core->r.mdscr & MDSCR_SS), 1) || core->r.oslock)
-		return false;
-	return !c->el || ((core->r.mdscr & MDSCR_KDE) && !(core->pstate & PSTATE_D));
-}
-
-#define STEP_ISS (1u << 24 | 0x22u)
+#define STEP_VALID (1u << 24)
+#define STEP_EX (1u << 6)
 
 /*
  * Software step (D2.12): with PSTATE.SS one instruction is executed and SS falls; without, the
@@ -114,13 +163,15 @@ static void run_step(struct cpu *c)
 	uint64_t pc = c->pc, exceptions = core->exceptions;
 
 	if (!(core->pstate & PSTATE_SS)) {
-		core_take_sync(c, pc, EC_SOFTSTEP_LOWER + c->el, STEP_ISS);
+		uint32_t ex = core->stepped_ex ? STEP_EX : 0;
+
+		core_take_sync(c, pc, EC_SOFTSTEP_LOWER + c->el,
+			       core->stepped ? STEP_VALID | FSC_DEBUG | ex : FSC_DEBUG);
 		return;
 	}
 	core->pstate &= ~(uint32_t)PSTATE_SS;
-	/* So that a branch goes no further than its target. */
-	cpu_pend(c, CPU_PEND_RESYNC);
 	run_single(c);
+	core->stepped = core->exceptions == exceptions;
 	if (core->exceptions != exceptions && core->r.elr == pc)
 		core->r.spsr |= PSTATE_SS;
 	else if (core->mmio.open)
@@ -166,7 +217,7 @@ static bool run(struct cpu *c)
 		}
 		/* No interrupt comes between a device's answer and the instruction that wants it. */
 		if (core->mmio.nr) {
-			if (must_step(c))
+			if (debug_must_step(c))
 				run_step(c);
 			else
 				run_single(c);
@@ -178,8 +229,12 @@ static bool run(struct cpu *c)
 			core_take_sync(c, c->pc, EC_ILLEGAL_STATE, 0);
 			continue;
 		}
-		if (must_step(c)) {
+		if (debug_must_step(c)) {
 			run_step(c);
+			continue;
+		}
+		if (stack_is_odd(c) || debug_page_breaks(c, c->pc)) {
+			run_single(c);
 			continue;
 		}
 		b = find_block(c, c->pc);

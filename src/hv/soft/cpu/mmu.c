@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What misses the software TLB: filling it, faults, page crossings, device accesses. */
 #include "hv/soft/cpu/core.h"
+#include "hv/soft/cpu/vmem.h"
 
 /* A piece of an access, within one page. */
 struct piece {
@@ -73,57 +74,82 @@ static bool data_abort(struct cpu *c, const struct op *op, uint64_t va, uint32_t
 	return false;
 }
 
-/* An atomic that fails to read is reported as a read (ISS.WnR). */
-static uint32_t fault_flags(const struct walk *w, uint32_t flags)
+/* What is no matter of rights an atomic meets when it reads (ISS.WnR). */
+static uint32_t first_flags(uint32_t flags)
 {
-	if ((flags & CPU_MEM_READ) && (flags & CPU_MEM_WRITE) && w && !w->el0_read)
-		return flags & ~(uint32_t)CPU_MEM_WRITE;
-	return flags;
+	return flags & CPU_MEM_READ ? flags & ~(uint32_t)CPU_MEM_WRITE : flags;
+}
+
+/* An atomic that fails to read is reported as a read. */
+static uint32_t fault_flags(const struct walk *w, uint32_t el, bool pan, uint32_t flags)
+{
+	return data_allowed(w, el, pan, CPU_MEM_READ) ? flags : first_flags(flags);
+}
+
+static bool watchpoint(struct cpu *c, const struct op *op, uint64_t far, bool write)
+{
+	core_uncount(c, op);
+	c->core->r.far = far;
+	core_take_sync(c, cpu_pc(c, op), EC_WATCHPOINT_LOWER + c->el, FSC_DEBUG | (write ? ISS_WNR : 0));
+	return false;
 }
 
 /* Fills p->host and p->pa for p->va. `align`: what the whole access must be aligned to on a device. */
 static bool find_piece(struct cpu *c, const struct op *op, struct piece *p, uint32_t flags, bool misaligned)
 {
 	uint64_t va = walk_canonical(c, p->va);
-	uint32_t ctx = context_of(c, flags), fsc;
+	uint32_t ctx = context_of(c, flags), el = ctx >= CTX_EL0 ? 0 : 1, fsc;
 	const struct tlb_entry *e = tlb_slot(c->core->tlb[ctx].entries, va);
 	bool pan = ctx == CTX_EL1_PAN;
 	struct walk w;
+	uint64_t far;
+	bool write;
 
 	if ((!(flags & CPU_MEM_READ) || e->tag_read == (va & TLB_PAGE_MASK)) &&
 	    (!(flags & CPU_MEM_WRITE) || e->tag_write == (va & TLB_PAGE_MASK))) {
 		p->host = (uint8_t *)(uintptr_t)(va + e->addend);
 		return true;
 	}
-	fsc = walk_translate(c, va, ctx >= CTX_EL0 ? 0 : 1, &w);
+	fsc = walk_translate(c, va, el, &w);
 	if (fsc)
-		return data_abort(c, op, p->va, flags, fsc);
-	if (!data_allowed(&w, ctx >= CTX_EL0 ? 0 : 1, pan, flags))
-		return data_abort(c, op, p->va, fault_flags(&w, flags), FSC_PERMISSION + w.level);
+		return data_abort(c, op, p->va, first_flags(flags), fsc);
+	if (!data_allowed(&w, el, pan, flags))
+		return data_abort(c, op, p->va, fault_flags(&w, el, pan, flags), FSC_PERMISSION + w.level);
 	if (w.device && misaligned)
-		return data_abort(c, op, p->va, flags, FSC_ALIGNMENT);
+		return data_abort(c, op, p->va, first_flags(flags), FSC_ALIGNMENT);
+	if (debug_watches(c, va, p->len, flags, &far, &write))
+		return watchpoint(c, op, far, write);
 	p->pa = w.pa;
 	p->host = mmu_host_page(c, w.pa);
 	if (!p->host)
 		return true;
 	if (flags & CPU_MEM_WRITE)
 		gmem_mark_dirty(c->vm->gm, w.pa, 1);
-	/* Device memory and SCTLR_EL1.A check alignment on every access: no entry. */
-	if (!w.device && !(c->core->r.sctlr & SCTLR_A))
+	/* Device memory and SCTLR_EL1.A check alignment on every access, watchpoints look: no entry. */
+	if (!w.device && !(c->core->r.sctlr & SCTLR_A) && !debug_page_watched(c, va))
 		tlb_fill(c, ctx, va, &w, p->host);
 	p->host += w.pa & (GMEM_PAGE - 1);
 	return true;
+}
+
+/* The size of what must be aligned: a pair's half, an element of LD1 and ST1. */
+static uint32_t alignment_of(const struct op *op, uint32_t len, uint32_t flags)
+{
+	if (op->fn == vstruct_load || op->fn == vstruct_store || op->fn == vstruct_load1_q ||
+	    op->fn == vstruct_store1_q)
+		return 1u << VSTRUCT_SIZE(op->aux);
+	return len > 8 && !(flags & CPU_MEM_QUAD) ? 8 : len;
 }
 
 /* Splits an access at the page border and translates both halves. 0: the exception is taken. */
 static uint32_t find_pieces(struct cpu *c, const struct op *op, uint64_t va, uint32_t len, uint32_t flags,
 			    struct piece p[2])
 {
-	uint32_t left = GMEM_PAGE - (uint32_t)(va & (GMEM_PAGE - 1)), align = len > 8 ? 8 : len;
-	bool misaligned = va & (align - 1);
+	uint32_t left = GMEM_PAGE - (uint32_t)(va & (GMEM_PAGE - 1));
+	bool misaligned = va & (alignment_of(op, len, flags) - 1);
 
 	if (misaligned && ((flags & CPU_MEM_ALIGNED) || (c->core->r.sctlr & SCTLR_A))) {
-		data_abort(c, op, va, flags, FSC_ALIGNMENT);
+		data_abort(c, op, va, first_flags(flags), FSC_ALIGNMENT);
 		return 0;
 	}
 	p[0] = (struct piece){ .va = va, .len = len < left ? len : left };
@@ -315,7 +341,7 @@ uint8_t *cpu_host_ptr_slow(struct cpu *c, const struct op *op, uint64_t va, uint
 	struct piece p = { .va = va, .len = len };
 
 	if (va & (len - 1)) {
-		data_abort(c, op, va, flags, FSC_ALIGNMENT);
+		data_abort(c, op, va, first_flags(flags), FSC_ALIGNMENT);
 		return NULL;
 	}
 	if (!find_piece(c, op, &p, flags, false))

@@ -165,7 +165,7 @@ static inline bool cpu_load128(struct cpu *c, const struct op *op, uint64_t va, 
 		ret->d[1] = guest_get64(va + t->addend + 8);
 		return true;
 	}
-	if (!cpu_load_slow(c, op, va, 16, CPU_MEM_READ))
+	if (!cpu_load_slow(c, op, va, 16, CPU_MEM_READ | CPU_MEM_QUAD))
 		return false;
 	ret->d[0] = c->mem_val[0];
 	ret->d[1] = c->mem_val[1];
@@ -181,7 +181,7 @@ static inline bool cpu_store128(struct cpu *c, const struct op *op, uint64_t va,
 		guest_put64(va + t->addend + 8, v->d[1]);
 		return true;
 	}
-	return cpu_store_slow(c, op, va, CPU_LEN_FLAGS(16, CPU_MEM_WRITE), v->d[0], v->d[1]);
+	return cpu_store_slow(c, op, va, CPU_LEN_FLAGS(16, CPU_MEM_WRITE | CPU_MEM_QUAD), v->d[0], v->d[1]);
 }
 
 /* Two registers of 8 bytes at once, for LDP and STP of X registers. */

@@ -20,16 +20,31 @@ enum {
 	AT_LAST = GIC_SYSREG(1, 0, 7, 8, 3),
 };
 
-static const struct op *zero_line(struct cpu *c, const struct op *op, uint64_t va)
+static const struct op *fault_at(struct cpu *c, const struct op *op, uint64_t va, uint32_t iss)
 {
-	const struct tlb_entry *t = tlb_slot(c->tlb, va);
+	core_uncount(c, op);
+	core_take_abort(c, cpu_pc(c, op), false, va, iss);
+	return NULL;
+}
 
-	va &= ~(uint64_t)(LINE - 1);
+/* A fault names the address that was given, not the line's (D19.2.40); a device has no lines. */
+static const struct op *zero_line(struct cpu *c, const struct op *op, uint64_t given)
+{
+	const struct tlb_entry *t = tlb_slot(c->tlb, given);
+	uint64_t va = given & ~(uint64_t)(LINE - 1);
+	struct walk w;
+	uint32_t fsc;
+
 	if (tlb_hit(t->tag_write, va, LINE)) {
 		for (uint32_t i = 0; i < LINE; i += 8)
 			guest_put64(va + t->addend + i, 0);
 		OP_TAIL(c, op + 1);
 	}
+	fsc = mmu_look(c, given, CPU_MEM_WRITE, c->core->pstate & PSTATE_PAN, &w);
+	if (!fsc && w.device)
+		fsc = FSC_ALIGNMENT;
+	if (fsc)
+		return fault_at(c, op, given, fsc | ISS_WNR);
 	for (uint32_t i = 0; i < LINE; i += 16)
 		if (!cpu_store_pair64(c, op, va + i, 0, 0))
 			return cpu_after_fault(c);
@@ -43,11 +58,8 @@ static const struct op *by_address(struct cpu *c, const struct op *op, uint32_t 
 	struct walk w;
 	uint32_t fsc = mmu_look(c, va, flags, c->core->pstate & PSTATE_PAN, &w);
 
-	if (fsc) {
-		core_uncount(c, op);
-		core_take_abort(c, cpu_pc(c, op), false, va, fsc | ISS_CM | ISS_WNR);
-		return NULL;
-	}
+	if (fsc)
+		return fault_at(c, op, va, fsc | ISS_CM | ISS_WNR);
 	if (key == IC_IVAU)
 		block_invalidate_page(c->vm, w.pa);
 	OP_TAIL(c, op + 1);

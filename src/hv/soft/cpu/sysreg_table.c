@@ -180,10 +180,36 @@ static uint64_t read_debug(struct cpu *c, const struct sysreg *s, uint32_t key)
 	return *debug_reg(c, key);
 }
 
+/* Addresses are of words, of the 49 bits there are. The TLB and the jump cache know what is watched. */
 static void write_debug(struct cpu *c, const struct sysreg *s, uint32_t key, uint64_t v)
 {
+	bool is_address = !(key & 1);
+
 	(void)s;
-	*debug_reg(c, key) = v;
+	*debug_reg(c, key) = is_address ? (uint64_t)((int64_t)(v << 15) >> 15) & ~3ull : v;
+	tlb_flush_all(c);
+}
+
+static void write_mdscr(struct cpu *c, const struct sysreg *s, uint32_t key, uint64_t v)
+{
+	uint64_t old = c->core->r.mdscr;
+
+	(void)s, (void)key;
+	c->core->r.mdscr = v;
+	if ((old ^ v) & MDSCR_MDE)
+		tlb_flush_all(c);
+}
+
+static void write_vbar(struct cpu *c, const struct sysreg *s, uint32_t key, uint64_t v)
+{
+	(void)s, (void)key;
+	c->core->r.vbar = v & ~0x7ffull;
+}
+
+static void write_osdlr(struct cpu *c, const struct sysreg *s, uint32_t key, uint64_t v)
+{
+	(void)s, (void)key;
+	c->core->r.osdlr = v & 1;
 }
 
 /* ---- generic timer ---- */
@@ -283,10 +309,10 @@ static bool trap_always(const struct cpu *c, const struct sysreg *s, bool write)
 		KEY(op0, op1, crn, crm, op2), flags, SYSREG_CONST, value, read, write, trap                  \
 	}
 #define DEBUG_PAIR(n)                                                                                        \
-	FN(2, 0, 0, n, 4, SYSREG_RW1, 0, read_debug, write_debug, NULL),                                     \
-		FN(2, 0, 0, n, 5, SYSREG_RW1, 0, read_debug, write_debug, NULL),                             \
-		FN(2, 0, 0, n, 6, SYSREG_RW1, 0, read_debug, write_debug, NULL),                             \
-		FN(2, 0, 0, n, 7, SYSREG_RW1, 0, read_debug, write_debug, NULL)
+	FN(2, 0, 0, n, 4, SYSREG_RW1 | SYSREG_RESYNC, 0, read_debug, write_debug, NULL),                     \
+		FN(2, 0, 0, n, 5, SYSREG_RW1 | SYSREG_RESYNC, 0, read_debug, write_debug, NULL),             \
+		FN(2, 0, 0, n, 6, SYSREG_RW1 | SYSREG_RESYNC, 0, read_debug, write_debug, NULL),             \
+		FN(2, 0, 0, n, 7, SYSREG_RW1 | SYSREG_RESYNC, 0, read_debug, write_debug, NULL)
 #define R1 SYSREG_R1
 #define W1 SYSREG_W1
 #define RW1 SYSREG_RW1
@@ -349,7 +375,7 @@ static const struct sysreg sysreg_rows[] = {
 	STORE(3, 0, 7, 4, 0, RW1, par),
 	STORE_FN(3, 0, 10, 2, 0, RW1 | RESYNC, mair, write_mair),
 	STORE(3, 0, 10, 3, 0, RW1, amair),
-	STORE(3, 0, 12, 0, 0, RW1, vbar),
+	STORE_FN(3, 0, 12, 0, 0, RW1, vbar, write_vbar),
 	CONST(3, 0, 12, 0, 1, 0), /* RVBAR */
 	FN(3, 0, 12, 1, 0, R1, 0, read_isr, NULL, NULL),
 	STORE(3, 0, 13, 0, 1, RW1, contextidr),
@@ -378,15 +404,15 @@ static const struct sysreg sysreg_rows[] = {
 	FN(3, 3, 14, 3, 0, RW0, CNT_VTEN, read_timer, write_timer, trap_cntkctl),
 	FN(3, 3, 14, 3, 1, RW0, CNT_VTEN, read_timer, write_timer, trap_cntkctl),
 	FN(3, 3, 14, 3, 2, RW0, CNT_VTEN, read_timer, write_timer, trap_cntkctl),
-	/* self-hosted debug: storage, nothing ever matches */
+	/* self-hosted debug */
 	STORE(2, 0, 0, 2, 0, RW1, mdccint),
-	STORE(2, 0, 0, 2, 2, RW1, mdscr),
+	STORE_FN(2, 0, 0, 2, 2, RW1 | RESYNC, mdscr, write_mdscr),
 	DEBUG_PAIR(0),
 	DEBUG_PAIR(1),
 	CONST(2, 0, 1, 0, 0, 0), /* MDRAR */
-	FN(2, 0, 1, 0, 4, W1, 0, NULL, write_oslar, NULL),
+	FN(2, 0, 1, 0, 4, W1 | RESYNC, 0, NULL, write_oslar, NULL),
 	FN(2, 0, 1, 1, 4, R1, 0, read_oslsr, NULL, NULL),
-	STORE(2, 0, 1, 3, 4, RW1, osdlr),
+	STORE_FN(2, 0, 1, 3, 4, RW1, osdlr, write_osdlr),
 	STORE(2, 0, 1, 4, 4, RW1, dbgprcr),
 	FN(2, 0, 7, 8, 6, RW1, 0, NULL, NULL, NULL),		/* DBGCLAIMSET */
 	FN(2, 0, 7, 9, 6, RW1, 0, NULL, NULL, NULL),		/* DBGCLAIMCLR */

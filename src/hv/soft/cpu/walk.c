@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* VMSAv8-64 stage 1 translation (DDI 0487, D8): 4 KiB granule, no hardware access flag. */
 #include "hv/soft/cpu/core.h"
+#include "util/num.h"
 
 #define DESC_VALID 1u
 #define DESC_TABLE 2u
@@ -90,13 +91,22 @@ static void leaf_rights(const struct cpu *c, uint64_t desc, uint64_t table, stru
 	w->device = !(w->attr & 0xf0);
 }
 
+/* Bits of output addresses: TCR_EL1.IPS, at most what we have. */
+static uint32_t output_bits(const struct cpu *c)
+{
+	static const uint8_t bits[] = { 32, 36 };
+	uint32_t ips = (uint32_t)(c->core->r.tcr >> 32) & 7;
+
+	return ips < NUM_COUNTOF(bits) ? bits[ips] : CPU_PA_BITS;
+}
+
 static uint32_t leaf(const struct cpu *c, uint64_t va, uint64_t desc, uint64_t table, uint32_t level,
 		     struct walk *w)
 {
 	uint32_t shift = 12 + 9 * (3 - level);
 	uint64_t base = (desc & DESC_ADDRESS) >> shift << shift;
 
-	if (base >> CPU_PA_BITS)
+	if (base >> output_bits(c))
 		return FSC_ADDRESS_SIZE + level;
 	if (!(desc & DESC_AF))
 		return FSC_ACCESS_FLAG + level;
@@ -117,7 +127,7 @@ uint32_t walk_translate(const struct cpu *c, uint64_t va, uint32_t el, struct wa
 	if (!pick_table(c, va, el, &table, &bits))
 		return FSC_TRANSLATION;
 	level = 4 - (bits - 12 + 8) / 9;
-	if (table >> CPU_PA_BITS)
+	if (table >> output_bits(c))
 		return FSC_ADDRESS_SIZE;
 	/* The first table may be smaller than a page; its base is aligned to its size. */
 	table &= ~((8ull << (bits - 12 - 9 * (3 - level))) - 1);
@@ -138,7 +148,7 @@ uint32_t walk_translate(const struct cpu *c, uint64_t va, uint32_t el, struct wa
 			return level ? leaf(c, va, desc, attrs, level, ret) : FSC_TRANSLATION;
 		attrs |= desc;
 		table = desc & DESC_ADDRESS;
-		if (table >> CPU_PA_BITS)
+		if (table >> output_bits(c))
 			return FSC_ADDRESS_SIZE + level;
 	}
 }

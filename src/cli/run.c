@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: Apache-2.0 */
 /* supermachine run: an image, a VM, one command; gone when it ends unless it is to be kept. */
 #include "cli/cli.h"
 

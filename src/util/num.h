@@ -49,7 +49,4 @@ static inline uint64_t num_min(uint64_t a, uint64_t b)
 /* The whole of `s` as a decimal number up to `max`; false leaves *ret alone. */
 bool num_parse_u64(const char *s, uint64_t max, uint64_t *ret);
 
-/* "64", "64k", "64m", "2g", "2GiB": bytes, as Docker spells sizes. */
-bool num_parse_size(const char *s, uint64_t *ret);
-
 #endif

@@ -135,6 +135,20 @@ SM_API int sm_image_history(struct sm_image *image,
 			    int (*fn)(void *opaque, const struct sm_history_info *info), void *opaque,
 			    struct sm_err *e);
 
+/* One finding of a check. */
+struct sm_problem_info {
+	const char *path; /* beneath the store */
+	const char *text; /* what is wrong */
+	bool repaired;
+};
+/*
+ * Reads the whole store and says what is wrong in it; *ret_problems counts that. With
+ * `repair` damaged files and images that lost a part go, so that a pull brings them back.
+ */
+SM_API int sm_store_check(struct sm_ctx *ctx, bool repair,
+			  int (*fn)(void *opaque, const struct sm_problem_info *info), void *opaque,
+			  uint64_t *ret_problems, struct sm_err *e);
+
 /* ---- VMs ---- */
 
 #define SM_MEMORY_DEFAULT (512ULL << 20)

@@ -34,9 +34,8 @@ static void image_tool_progress(const json_t *p, sm_progress_fn *fn, void *opaqu
 }
 
 struct image_tool {
-	sm_progress_fn *progress;
-	void *opaque;
-	json_t *result;	   /* the last object that is neither progress nor error */
+	const struct image_tool_calls *calls;
+	bool stopped;	   /* `result` wants no more */
 	struct sm_err err; /* code 0: none so far */
 };
 
@@ -45,16 +44,15 @@ static void image_tool_line(struct image_tool *t, const char *line, size_t len)
 	json_t *o = json_loadb(line, len, 0, NULL), *part;
 
 	if ((part = json_object_get(o, "progress"))) {
-		image_tool_progress(part, t->progress, t->opaque);
+		image_tool_progress(part, t->calls->progress, t->calls->opaque);
 	} else if ((part = json_object_get(o, "error"))) {
 		const char *text = "unknown failure";
 		int code = EIO;
 
 		json_unpack(part, "{s?i, s?s}", "code", &code, "text", &text);
 		err_set(&t->err, code > 0 ? code : EIO, "%s", text);
-	} else if (json_is_object(o)) {
-		json_decref(t->result);
-		t->result = json_incref(o);
+	} else if (json_is_object(o) && t->calls->result && !t->stopped) {
+		t->stopped = t->calls->result(t->calls->opaque, o);
 	}
 	json_decref(o);
 }
@@ -78,10 +76,10 @@ static int image_tool_read(struct image_tool *t, int fd, struct sm_err *e)
 	return 0;
 }
 
-int image_tool_run(struct sm_ctx *ctx, const char *const *argv, sm_progress_fn *progress, void *opaque,
-		   json_t **ret, struct sm_err *e)
+int image_tool_run(struct sm_ctx *ctx, const char *const *argv, const struct image_tool_calls *calls,
+		   struct sm_err *e)
 {
-	struct image_tool t = { .progress = progress, .opaque = opaque };
+	struct image_tool t = { .calls = calls };
 	char path[PATH_MAX], how[80];
 	int p[2], r, status;
 	pid_t pid;
@@ -103,8 +101,5 @@ int image_tool_run(struct sm_ctx *ctx, const char *const *argv, sm_progress_fn *
 	else if (!r && status)
 		r = err_set(e, EIO, "supermachine-image: ended with %s",
 			    child_describe(status, how, sizeof(how)));
-	if (!r && ret)
-		*ret = json_incref(t.result);
-	json_decref(t.result);
 	return r;
 }

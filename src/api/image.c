@@ -79,7 +79,9 @@ static int image_pull(struct sm_ctx *ctx, const char *reference, const char *pla
 			       reference,
 			       NULL };
 
-	return image_tool_run(ctx, argv, o->progress, o->progress_opaque, NULL, e);
+	const struct image_tool_calls calls = { .progress = o->progress, .opaque = o->progress_opaque };
+
+	return image_tool_run(ctx, argv, &calls, e);
 }
 
 int sm_image_open(struct sm_ctx *ctx, const char *reference, const struct sm_pull_options *o,

@@ -53,9 +53,15 @@ struct sm_vm {
 /* A second handle on the same image, for a VM that outlives the first. */
 int image_dup(struct sm_image *image, struct sm_image **ret, struct sm_err *e);
 
-/* Runs a supermachine-image verb; its last "result" object is returned (decref it), or its error. */
-int image_tool_run(struct sm_ctx *ctx, const char *const *argv, sm_progress_fn *progress, void *opaque,
-		   json_t **ret, struct sm_err *e);
+struct image_tool_calls {
+	sm_progress_fn *progress;
+	/* For every object that is neither progress nor error; non-zero: no more calls. */
+	int (*result)(void *opaque, const json_t *object);
+	void *opaque; /* of both; either may be NULL */
+};
+/* Runs a supermachine-image verb to its end; its error is ours. */
+int image_tool_run(struct sm_ctx *ctx, const char *const *argv, const struct image_tool_calls *calls,
+		   struct sm_err *e);
 
 /* Runtime directories (rundir.c). */
 int rundir_create(struct sm_ctx *ctx, char ret_id[13], int *ret_fd, struct sm_err *e);

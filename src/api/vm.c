@@ -126,7 +126,7 @@ static int vm_add_root_disk(struct sm_vm *vm, struct vm_files *f, struct sm_err 
 	int disk, r = store_open_template(vm->image->store, &template, e);
 
 	if (r == -ENOENT) {
-		r = image_tool_run(ctx, argv, NULL, NULL, NULL, e);
+		r = image_tool_run(ctx, argv, &(struct image_tool_calls){ 0 }, e);
 		if (!r)
 			r = store_open_template(vm->image->store, &template, e);
 	}

@@ -5,12 +5,14 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "image/erofs.h"
 
 #define EROFS_MAGIC 0xe0f5e1e2U
 #define EROFS_BLOCK_BITS 12
 #define EROFS_SUPER_OFFSET 1024
+#define EROFS_VOLUME_NAME 64
 #define EROFS_INODE_SIZE 64U
 #define EROFS_SLOT 32U
 #define EROFS_DIRENT 12U
@@ -20,6 +22,11 @@
 #define EROFS_LAYOUT_INLINE 2U
 /* i_format: bit 0 extended, then the layout */
 #define EROFS_FORMAT(layout) (uint16_t)(1U | (layout) << 1)
+
+static inline bool erofs_zero(const uint8_t *p, size_t len)
+{
+	return !*p && !memcmp(p, p + 1, len - 1);
+}
 
 /* CRC-32C, not inverted at the end, as the kernel has it. */
 uint32_t erofs_crc32c(const uint8_t *p, size_t len);

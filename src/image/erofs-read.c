@@ -37,6 +37,7 @@ int erofs_open(int fd, struct erofs_image *ret, struct sm_err *e)
 	m.inodes = le64_get(p + 16);
 	m.blocks = le32_get(p + 36);
 	m.meta = le32_get(p + 40) * (uint64_t)EROFS_BLOCK;
+	memcpy(m.sum, p + EROFS_VOLUME_NAME, EROFS_SUM_LEN);
 	if (sum != erofs_crc32c(p, EROFS_BLOCK - EROFS_SUPER_OFFSET) || p[12] != EROFS_BLOCK_BITS ||
 	    (uint64_t)st.st_size != m.blocks * EROFS_BLOCK)
 		return erofs_damaged(e);
@@ -216,4 +217,69 @@ void erofs_dir_fini(struct erofs_dir *d)
 {
 	free(d->data);
 	d->data = NULL;
+}
+
+/* ---- the whole image ---- */
+
+struct erofs_todo {
+	uint64_t *dirs; /* numbers of directories still to be read */
+	size_t nr, cap;
+	uint64_t seen; /* directories ever listed: more than there are inodes is a loop */
+};
+
+static int erofs_todo_add(struct erofs_todo *t, const struct erofs_image *m, uint64_t nid, struct sm_err *e)
+{
+	if (t->seen++ > m->inodes)
+		return erofs_damaged(e);
+	if (t->nr == t->cap) {
+		size_t cap = t->cap * 2 + 64;
+		uint64_t *more = realloc(t->dirs, cap * sizeof(*more));
+
+		if (!more)
+			return err_errno(e, ENOMEM, "layer");
+		t->dirs = more;
+		t->cap = cap;
+	}
+	t->dirs[t->nr++] = nid;
+	return 0;
+}
+
+static int erofs_check_dir(const struct erofs_image *m, struct erofs_todo *t, uint64_t nid, struct sm_err *e)
+{
+	struct erofs_dirent entry;
+	struct erofs_inode i;
+	struct erofs_dir d;
+	int rc = erofs_load_inode(m, nid, &i, e);
+
+	if (!rc)
+		rc = erofs_dir_load(m, &i, &d, e);
+	if (rc)
+		return rc;
+	while ((rc = erofs_dir_next(&d, &entry, e)) > 0) {
+		rc = entry.type == EROFS_TYPE_DIR ? erofs_todo_add(t, m, entry.nid, e)
+						  : erofs_load_inode(m, entry.nid, &i, e);
+		if (rc)
+			break;
+	}
+	erofs_dir_fini(&d);
+	return rc;
+}
+
+int erofs_check(int fd, struct sm_err *e)
+{
+	struct erofs_todo t = { 0 };
+	char sum[EROFS_SUM_LEN + 1];
+	struct erofs_image m;
+	int rc = erofs_open(fd, &m, e);
+
+	if (!rc)
+		rc = erofs_sum(fd, sum, e);
+	if (!rc && strcmp(sum, m.sum))
+		rc = err_set(e, EBADMSG, "its contents have changed since it was made");
+	if (!rc)
+		rc = erofs_todo_add(&t, &m, m.root, e);
+	while (!rc && t.nr)
+		rc = erofs_check_dir(&m, &t, t.dirs[--t.nr], e);
+	free(t.dirs);
+	return rc;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads directories of EROFS images as erofs.c writes them: uncompressed, extended inodes.
+ * Reads EROFS images as erofs.c writes them: uncompressed, extended inodes.
  * The file may be damaged: whatever does not fit is EBADMSG, and every loop ends.
  */
 #ifndef IMAGE_EROFS_READ_H
@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "image/erofs-sum.h"
 #include "util/bytes.h"
 #include "util/err.h"
 
@@ -18,6 +19,7 @@ struct erofs_image {
 	uint64_t meta;	 /* byte of inode 0 */
 	uint64_t root;	 /* inode number */
 	uint64_t inodes; /* as the superblock counts them */
+	char sum[EROFS_SUM_LEN + 1];
 };
 
 struct erofs_inode {
@@ -49,6 +51,9 @@ int erofs_load_xattrs(const struct erofs_image *m, const struct erofs_inode *i, 
 
 /* Does the root directory of the image `fd` hide all layers below? */
 int erofs_root_opaque(int fd, bool *ret, struct sm_err *e);
+
+/* Reads everything: structure and checksum are right, or EBADMSG says so. */
+int erofs_check(int fd, struct sm_err *e);
 
 /* A directory's bytes in memory; the names of its entries point into it. */
 struct erofs_dir {

@@ -2,7 +2,7 @@
 /*
  * Theory of operation (format: Linux Documentation/filesystems/erofs.rst, fs/erofs/erofs_fs.h).
  *
- *   block 0          superblock at byte 1024
+ *   block 0          superblock at byte 1024; its volume name is a checksum of the rest
  *   blocks 1..       contents of files, in the order of the archive, each from a block boundary
  *   then             whole blocks of directories
  *   then             inodes, the root first: its number has 16 bits
@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "image/erofs-format.h"
+#include "image/erofs-sum.h"
 #include "util/fd.h"
 #include "util/num.h"
 
@@ -47,11 +48,6 @@ static int erofs_take(struct erofs *w, uint64_t blocks, uint64_t *ret, struct sm
 int erofs_data_reserve(struct erofs *w, uint64_t size, uint64_t *ret_block, struct sm_err *e)
 {
 	return erofs_take(w, size / EROFS_BLOCK + !!(size % EROFS_BLOCK), ret_block, e);
-}
-
-static bool erofs_zero(const uint8_t *p, size_t len)
-{
-	return !*p && !memcmp(p, p + 1, len - 1);
 }
 
 int erofs_data_write(struct erofs *w, uint64_t block, uint64_t off, const void *data, size_t len,
@@ -488,7 +484,7 @@ uint32_t erofs_crc32c(const uint8_t *p, size_t len)
 }
 
 static int erofs_write_super(struct erofs *w, const struct tree_inode *root, uint64_t nr, uint64_t meta,
-			     const uint8_t uuid[16])
+			     const uint8_t uuid[16], const char *sum)
 {
 	uint8_t block[EROFS_BLOCK] = { 0 }, *p = block + EROFS_SUPER_OFFSET;
 
@@ -500,6 +496,7 @@ static int erofs_write_super(struct erofs *w, const struct tree_inode *root, uin
 	le32_put(p + 36, (uint32_t)w->next);
 	le32_put(p + 40, (uint32_t)meta);
 	memcpy(p + 48, uuid, 16);
+	memcpy(p + EROFS_VOLUME_NAME, sum, EROFS_SUM_LEN);
 	le32_put(p + 4, erofs_crc32c(p, EROFS_BLOCK - EROFS_SUPER_OFFSET));
 	return fd_pwrite_full(w->fd, block, sizeof(block), 0);
 }
@@ -521,6 +518,7 @@ int erofs_finish(struct erofs *w, struct tree *t, const uint8_t uuid[16], struct
 {
 	struct erofs_layout l = { .w = w, .pos = EROFS_META_START };
 	struct erofs_meta m = { .w = w };
+	char sum[EROFS_SUM_LEN + 1];
 	uint64_t meta = 0, blocks;
 	int rc = erofs_lay_out(&l, tree_root(t), e);
 
@@ -536,11 +534,17 @@ int erofs_finish(struct erofs *w, struct tree *t, const uint8_t uuid[16], struct
 	m.data = malloc(EROFS_META_BUFFER);
 	buf_init(&m.xattrs, EROFS_XATTRS_MAX);
 	rc = m.data ? erofs_write_meta(&m, &l) : -ENOMEM;
-	if (!rc)
-		rc = erofs_write_super(w, tree_root(t), l.nr, meta, uuid);
-	if (!rc && (ftruncate(w->fd, (off_t)(blocks * EROFS_BLOCK)) < 0 || fsync(w->fd) < 0))
-		rc = -errno;
 	buf_fini(&m.xattrs);
 	free(m.data);
+	if (!rc && ftruncate(w->fd, (off_t)(blocks * EROFS_BLOCK)) < 0)
+		rc = -errno;
+	if (rc)
+		return err_errno(e, -rc, "writing the layer");
+	rc = erofs_sum(w->fd, sum, e);
+	if (rc)
+		return rc;
+	rc = erofs_write_super(w, tree_root(t), l.nr, meta, uuid, sum);
+	if (!rc && fsync(w->fd) < 0)
+		rc = -errno;
 	return rc ? err_errno(e, -rc, "writing the layer") : 0;
 }

@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "image/check.h"
 #include "image/confine.h"
 #include "image/emit.h"
 #include "image/pull.h"
@@ -21,6 +22,7 @@
 struct main_args {
 	const char *home, *platform, *reference;
 	enum pull_policy policy;
+	bool repair;
 };
 
 struct main_verb {
@@ -124,11 +126,16 @@ static int main_template(struct store *s, const struct main_args *a, const struc
 	return rc ? rc : emit_object("template", json_pack("{s:s}", "path", STORE_TEMPLATE), e);
 }
 
+static int main_check(struct store *s, const struct main_args *a, const struct reference *r, struct sm_err *e)
+{
+	(void)r;
+	return check_store(s, a->repair, e);
+}
+
 static const struct main_verb main_verbs[] = {
-	{ "pull", true, false, true, main_pull },
-	{ "list", false, false, false, main_list },
-	{ "remove", true, false, false, main_remove },
-	{ "template", false, true, true, main_template },
+	{ "pull", true, false, true, main_pull },      { "list", false, false, false, main_list },
+	{ "remove", true, false, false, main_remove }, { "template", false, true, true, main_template },
+	{ "check", false, false, false, main_check },
 };
 
 /* ---- arguments ---- */
@@ -155,6 +162,10 @@ static int main_parse(int argc, char **argv, struct main_args *a, struct sm_err 
 			if (a->reference)
 				return err_set(e, EINVAL, "'%s': one image, please", arg);
 			a->reference = arg;
+			continue;
+		}
+		if (!strcmp(arg, "--repair")) {
+			a->repair = true;
 			continue;
 		}
 		if (!value)
@@ -246,7 +257,8 @@ int main(int argc, char **argv)
 	int rc;
 
 	if (!v) {
-		err_set(&e, EINVAL, "usage: supermachine-image pull|list|remove|template --home DIR ...");
+		err_set(&e, EINVAL,
+			"usage: supermachine-image pull|list|remove|check|template --home DIR ...");
 		emit_error(&e);
 		return 1;
 	}

@@ -264,9 +264,9 @@ static int pull_write_blob(struct pull *p, const char *digest, const char *data,
 {
 	char path[RECORD_LAYER_PATH_MAX];
 
-	snprintf(path, sizeof(path), "blobs/sha256/%.64s", digest_hex(digest));
-	if (!faccessat(store_fd(p->store), path, F_OK, AT_SYMLINK_NOFOLLOW))
+	if (store_has_blob(p->store, digest))
 		return 0;
+	snprintf(path, sizeof(path), "blobs/sha256/%.64s", digest_hex(digest));
 	return store_write(p->store, &p->tmp, path, data, len, e);
 }
 
@@ -339,7 +339,8 @@ static int pull_known(struct pull *p, struct image_record **ret, struct sm_err *
 	if (rc)
 		return rc;
 	rc = store_read_record(p->store, p->digest, &r, NULL);
-	if (rc || !store_has_layers(p->store, r) || strcmp(r->platform, p->o->platform))
+	if (rc || !store_has_layers(p->store, r) || !store_has_blob(p->store, r->digest) ||
+	    !store_has_blob(p->store, r->id) || strcmp(r->platform, p->o->platform))
 		rc = -ENOENT;
 	else
 		rc = store_set_ref(p->store, &p->tmp, p->o->reference->text, p->o->platform, p->digest, e);

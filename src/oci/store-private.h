@@ -15,13 +15,9 @@ struct store {
 
 /* ENOENT when there is no such file, and then *e is set too. */
 int store_read_json(struct store *s, const char *path, json_t **ret, struct sm_err *e);
-/* {"version":1,"refs":[{reference, platform, digest}...]}, oldest first, checked; empty without a file. */
-int store_read_refs(struct store *s, json_t **ret, struct sm_err *e);
 /* Makes the folders and the version file. */
 int store_init(struct store *s, struct sm_err *e);
 
-/* Needs the lock. */
-int store_write_refs(struct store *s, struct store_tmp *t, const json_t *refs, struct sm_err *e);
 /* Takes out every entry of `reference` (and of `platform`, unless NULL); how many there were. */
 size_t store_drop_ref(json_t *refs, const char *reference, const char *platform);
 

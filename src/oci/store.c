@@ -215,6 +215,14 @@ bool store_has_layers(struct store *s, const struct image_record *r)
 	return true;
 }
 
+bool store_has_blob(struct store *s, const char *digest)
+{
+	char path[RECORD_LAYER_PATH_MAX];
+
+	snprintf(path, sizeof(path), "blobs/sha256/%.64s", digest_hex(digest));
+	return !faccessat(s->fd, path, R_OK, AT_SYMLINK_NOFOLLOW);
+}
+
 uint64_t store_disk_usage(struct store *s, const struct image_record *r)
 {
 	uint64_t sum = 0;

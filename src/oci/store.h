@@ -45,12 +45,16 @@ int store_lookup(struct store *s, const char *reference, const char *platform, s
 int store_read_record(struct store *s, const char *digest, struct image_record **ret, struct sm_err *e);
 /* True when every layer of `r` is there. */
 bool store_has_layers(struct store *s, const struct image_record *r);
+bool store_has_blob(struct store *s, const char *digest);
 /* Bytes on disk, holes not counted, of the layers of `r`. */
 uint64_t store_disk_usage(struct store *s, const struct image_record *r);
 int store_open_layer(struct store *s, const struct record_layer *l, int *ret_fd, struct sm_err *e);
 /* Calls `fn` for each reference, newest pull first; `fn` returning non-zero stops. */
 int store_list(struct store *s, int (*fn)(void *opaque, const char *reference, const struct image_record *r),
 	       void *opaque, struct sm_err *e);
+
+/* {"version":1,"refs":[{reference, platform, digest}...]}, oldest first, checked; empty without a file. */
+int store_read_refs(struct store *s, json_t **ret, struct sm_err *e);
 
 #define STORE_TEMPLATE "templates/ext4-16g.img"
 /* ENOENT until `supermachine-image template` made it. */
@@ -84,6 +88,8 @@ int store_publish(struct store *s, struct store_tmp *t, const char *name, const 
 /* A whole small file, synced and published. Needs the lock. */
 int store_write(struct store *s, struct store_tmp *t, const char *path, const void *data, size_t len,
 		struct sm_err *e);
+/* Needs the lock. */
+int store_write_refs(struct store *s, struct store_tmp *t, const json_t *refs, struct sm_err *e);
 /* Needs the lock. */
 int store_set_ref(struct store *s, struct store_tmp *t, const char *reference, const char *platform,
 		  const char *digest, struct sm_err *e);

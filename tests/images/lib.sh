@@ -81,6 +81,7 @@ tap_clean() {
 
 tap_after() {
 	is "$(find "$home/store/tmp" -mindepth 1 2>/dev/null)" '' 'left in tmp'
+	[ ! -d "$home/store" ] || is "$(image check | jq -c '.problem // .error // empty')" '' 'the store'
 	rm -rf "$scratch"
 }
 

@@ -25,6 +25,7 @@ PULL = {"missing": 0, "always": 1, "never": 2}
 LOG_LEVELS = ("error", "warn", "info", "debug")
 
 HistoryInfo = collections.namedtuple("HistoryInfo", "created created_by comment size empty")
+ProblemInfo = collections.namedtuple("ProblemInfo", "path text repaired")
 ImageInfo = collections.namedtuple("ImageInfo", "reference platform digest id created size")
 BackendInfo = collections.namedtuple("BackendInfo", "name platform usable chosen reason hint")
 CheckInfo = collections.namedtuple("CheckInfo", "name ok fatal detail hint")
@@ -90,8 +91,8 @@ def _call(name, *args):
     return r
 
 
-def _collect(name, handle, callback, kind):
-    """All that a list function calls back with."""
+def _collect(name, handle, callback, kind, before=(), after=()):
+    """All that a list function calls back with. before, after: its other arguments."""
     found = []
 
     @callback
@@ -99,7 +100,7 @@ def _collect(name, handle, callback, kind):
         found.append(_tuple(kind, info.contents))
         return 0
 
-    _call(name, handle, each, None)
+    _call(name, handle, *before, each, None, *after)
     return found
 
 
@@ -197,6 +198,12 @@ class Context(_Handle):
         freed = ctypes.c_uint64()
         self._do("sm_image_prune", every, dry, ctypes.byref(freed))
         return freed.value
+
+    def check_store(self, repair=False):
+        """What is wrong in the store: a list of ProblemInfo."""
+        with self._lock:
+            return _collect("sm_store_check", self._alive(), _ffi.problem_fn, ProblemInfo, (repair,),
+                            (ctypes.byref(ctypes.c_uint64()),))
 
     def backends(self):
         """What this machine can run, best first: a list of BackendInfo."""

@@ -224,10 +224,10 @@ const struct a64_row simd_vector_rows[] = {
 	{ PERMUTE(6, "TRN2"), simd_dec_same, simd_trn2_fns },
 	{ PERMUTE(7, "ZIP2"), simd_dec_same, simd_zip2_fns },
 	/* AES */
-	{ 0xfffffc00, 0x4e280800 | 4 << 12, "AESE", simd_dec_first, CRYPTO(aese) },
-	{ 0xfffffc00, 0x4e280800 | 5 << 12, "AESD", simd_dec_first, CRYPTO(aesd) },
-	{ 0xfffffc00, 0x4e280800 | 6 << 12, "AESMC", simd_dec_first, CRYPTO(aesmc) },
-	{ 0xfffffc00, 0x4e280800 | 7 << 12, "AESIMC", simd_dec_first, CRYPTO(aesimc) },
+	{ 0xfffffc00, 0x4e280800 | 4 << 12, "AESE", simd_dec_crypto, CRYPTO(aese) },
+	{ 0xfffffc00, 0x4e280800 | 5 << 12, "AESD", simd_dec_crypto, CRYPTO(aesd) },
+	{ 0xfffffc00, 0x4e280800 | 6 << 12, "AESMC", simd_dec_crypto, CRYPTO(aesmc) },
+	{ 0xfffffc00, 0x4e280800 | 7 << 12, "AESIMC", simd_dec_crypto, CRYPTO(aesimc) },
 };
 const uint32_t simd_vector_nr_rows = ROWS_COUNT(simd_vector_rows);
 

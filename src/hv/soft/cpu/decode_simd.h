@@ -19,6 +19,7 @@ decode_fn simd_dec_fcvt, simd_dec_fcvta, simd_dec_fcvt_width;
 decode_fn simd_dec_elem, simd_dec_elem_long, simd_dec_elem_fp;
 /* shifts by an immediate */
 decode_fn simd_dec_shr, simd_dec_shl, simd_dec_shift_narrow, simd_dec_shift_long, simd_dec_fixed;
+decode_fn simd_dec_crypto;
 /* copies and the like */
 decode_fn simd_dec_dup, simd_dec_dup_x, simd_dec_ins_x, simd_dec_ins, simd_dec_umov, simd_dec_smov;
 decode_fn simd_dec_ext, simd_dec_tbl, simd_dec_mod_imm;

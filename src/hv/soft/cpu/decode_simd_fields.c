@@ -72,11 +72,20 @@ enum decode_result simd_dec_long(uint32_t insn, struct op *op)
 	return install_long(insn, op, size_field(insn), fns[size_field(insn)]);
 }
 
+enum decode_result simd_dec_crypto(uint32_t insn, struct op *op)
+{
+	enum decode_result r = simd_dec_first(insn, op);
+
+	op->fn = crypto_host(op->fn);
+	return r;
+}
+
 enum decode_result simd_dec_pmull(uint32_t insn, struct op *op)
 {
 	op_fn *const *fns = start(insn, op);
 
-	return install_long(insn, op, 0, size_field(insn) == 3 ? crypto_pmull64 : fns[size_field(insn)]);
+	return install_long(insn, op, 0,
+			    size_field(insn) == 3 ? crypto_host(crypto_pmull64) : fns[size_field(insn)]);
 }
 
 enum decode_result simd_dec_shll(uint32_t insn, struct op *op)

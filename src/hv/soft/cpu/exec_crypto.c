@@ -1,18 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * AES rounds, SHA-1, SHA-256 and the carry-less product, after FIPS 197 and FIPS 180-4; with the
- * host's instructions where it has them. The S-boxes of the portable form are computed once.
+ * AES rounds, SHA-1, SHA-256 and the carry-less product, after FIPS 197 and FIPS 180-4, on
+ * any host; exec_crypto_host.c has those for a host that can do it. The S-boxes are computed once.
  */
 #include "hv/soft/cpu/exec_crypto.h"
 
 #include <pthread.h>
-
-#if defined(__x86_64__)
-#include <cpuid.h>
-#include <immintrin.h>
-#define HOST_HAS(feature) __builtin_cpu_supports(feature)
-#define HOST_TARGET(features) __attribute__((target(features), noinline))
-#endif
 
 static uint8_t sbox[256], sbox_inv[256];
 static pthread_once_t sbox_once = PTHREAD_ONCE_INIT;
@@ -75,125 +68,15 @@ static union vreg aes_mix(union vreg x, bool inverse)
 	return r;
 }
 
-#if defined(__x86_64__)
-/* AESENCLAST is SubBytes and ShiftRows, then the key: a key of zero leaves AESE's part. */
-HOST_TARGET("aes") static void host_aes_round(union vreg *x, const union vreg *key, bool inverse)
-{
-	const __m128i zero = _mm_setzero_si128();
-	const __m128i v =
-		_mm_xor_si128(_mm_loadu_si128((const __m128i *)x), _mm_loadu_si128((const __m128i *)key));
-
-	_mm_storeu_si128((__m128i *)x,
-			 inverse ? _mm_aesdeclast_si128(v, zero) : _mm_aesenclast_si128(v, zero));
-}
-
-/* AESDECLAST undoes the substitution and shift of AESENC, which then leaves MixColumns. */
-HOST_TARGET("aes") static void host_aes_mix(union vreg *x, bool inverse)
-{
-	const __m128i zero = _mm_setzero_si128(), v = _mm_loadu_si128((const __m128i *)x);
-
-	_mm_storeu_si128((__m128i *)x, inverse ? _mm_aesimc_si128(v)
-					       : _mm_aesenc_si128(_mm_aesdeclast_si128(v, zero), zero));
-}
-
-HOST_TARGET("pclmul") static void host_pmull64(union vreg *ret, uint64_t x, uint64_t y)
-{
-	_mm_storeu_si128((__m128i *)ret, _mm_clmulepi64_si128(_mm_cvtsi64_si128((int64_t)x),
-							      _mm_cvtsi64_si128((int64_t)y), 0));
-}
-
-/* __builtin_cpu_supports() of GCC 12 does not know SHA-NI. */
-static bool host_has_sha(void)
-{
-	static int known; /* 1 no, 2 yes */
-	int has = __atomic_load_n(&known, __ATOMIC_RELAXED);
-	uint32_t a, b, c, d;
-
-	if (!has) {
-		has = __get_cpuid_count(7, 0, &a, &b, &c, &d) && (b & 1u << 29) && HOST_HAS("sse4.1") ? 2 : 1;
-		__atomic_store_n(&known, has, __ATOMIC_RELAXED);
-	}
-	return has == 2;
-}
-
-#define LANES_REVERSED 0x1b
-#define HOST_SHA HOST_TARGET("sha,sse4.1")
-
-/* x is abcd, y is efgh; the host wants feba and hgdc, lowest lane first. */
-HOST_SHA static void host_sha256_rounds(union vreg *x, union vreg *y, const union vreg *w)
-{
-	const __m128i xr = _mm_shuffle_epi32(_mm_loadu_si128((__m128i *)x), LANES_REVERSED);
-	const __m128i yr = _mm_shuffle_epi32(_mm_loadu_si128((__m128i *)y), LANES_REVERSED);
-	const __m128i wk = _mm_loadu_si128((const __m128i *)w);
-	const __m128i feba = _mm_unpackhi_epi64(yr, xr), hgdc = _mm_unpacklo_epi64(yr, xr);
-	const __m128i two = _mm_sha256rnds2_epu32(hgdc, feba, wk);
-	const __m128i four = _mm_sha256rnds2_epu32(feba, two, _mm_srli_si128(wk, 8));
-
-	_mm_storeu_si128((__m128i *)x, _mm_shuffle_epi32(_mm_unpackhi_epi64(two, four), LANES_REVERSED));
-	_mm_storeu_si128((__m128i *)y, _mm_shuffle_epi32(_mm_unpacklo_epi64(two, four), LANES_REVERSED));
-}
-
-HOST_SHA static void host_sha256su0(union vreg *d, const union vreg *n)
-{
-	_mm_storeu_si128((__m128i *)d, _mm_sha256msg1_epu32(_mm_loadu_si128((__m128i *)d),
-							    _mm_loadu_si128((const __m128i *)n)));
-}
-
-HOST_SHA static void host_sha256su1(union vreg *d, const union vreg *n, const union vreg *m)
-{
-	const __m128i vm = _mm_loadu_si128((const __m128i *)m);
-	const __m128i t7 = _mm_alignr_epi8(vm, _mm_loadu_si128((const __m128i *)n), 4);
-
-	_mm_storeu_si128((__m128i *)d,
-			 _mm_sha256msg2_epu32(_mm_add_epi32(_mm_loadu_si128((__m128i *)d), t7), vm));
-}
-
-/* The host adds the round constant, which A64 has in w already, and wants e in the first word. */
-#define HOST_SHA1_ROUNDS(name, function, constant)                                                           \
-	HOST_SHA static void host_##name(union vreg *x, uint32_t e, const union vreg *w)                     \
-	{                                                                                                    \
-		const __m128i abcd = _mm_shuffle_epi32(_mm_loadu_si128((__m128i *)x), LANES_REVERSED);       \
-		const __m128i wk = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)w), LANES_REVERSED);   \
-		const __m128i more =                                                                         \
-			_mm_sub_epi32(_mm_set_epi32((int)e, 0, 0, 0), _mm_set1_epi32((int)(constant)));      \
-		const __m128i r = _mm_sha1rnds4_epu32(abcd, _mm_add_epi32(wk, more), function);              \
-		_mm_storeu_si128((__m128i *)x, _mm_shuffle_epi32(r, LANES_REVERSED));                        \
-	}
-HOST_SHA1_ROUNDS(sha1c, 0, 0x5a827999)
-HOST_SHA1_ROUNDS(sha1p, 1, 0x6ed9eba1)
-HOST_SHA1_ROUNDS(sha1m, 2, 0x8f1bbcdc)
-#define TRY_HOST_SHA(call)                                                                                   \
-	if (host_has_sha()) {                                                                                \
-		call;                                                                                        \
-		return;                                                                                      \
-	}
-#else
-#define TRY_HOST_SHA(call)
-#endif
-
 static __attribute__((noinline)) void aes_round(struct cpu *c, const struct op *op, bool inverse)
 {
-	union vreg x;
+	const union vreg x = { .q = c->v[op->rd].q ^ c->v[op->rn].q };
 
-#if defined(__x86_64__)
-	if (HOST_HAS("aes")) {
-		host_aes_round(&c->v[op->rd], &c->v[op->rn], inverse);
-		return;
-	}
-#endif
-	x.q = c->v[op->rd].q ^ c->v[op->rn].q;
 	c->v[op->rd] = aes_sub_shift(x, inverse);
 }
 
 static __attribute__((noinline)) void aes_columns(struct cpu *c, const struct op *op, bool inverse)
 {
-#if defined(__x86_64__)
-	if (HOST_HAS("aes")) {
-		c->v[op->rd] = c->v[op->rn];
-		host_aes_mix(&c->v[op->rd], inverse);
-		return;
-	}
-#endif
 	c->v[op->rd] = aes_mix(c->v[op->rn], inverse);
 }
 
@@ -202,12 +85,6 @@ static __attribute__((noinline)) void pmull64(struct cpu *c, const struct op *op
 	const uint64_t x = c->v[op->rn].d[op->ra], y = c->v[op->rm].d[op->ra];
 	unsigned __int128 r = 0;
 
-#if defined(__x86_64__)
-	if (HOST_HAS("pclmul")) {
-		host_pmull64(&c->v[op->rd], x, y);
-		return;
-	}
-#endif
 	for (unsigned bit = 0; bit < 64; bit++)
 		if (y >> bit & 1)
 			r ^= (unsigned __int128)x << bit;
@@ -246,7 +123,6 @@ static inline uint32_t parity(uint32_t x, uint32_t y, uint32_t z)
 		const union vreg w = c->v[op->rm];                                                           \
 		union vreg x = c->v[op->rd];                                                                 \
 		uint32_t e = c->v[op->rn].s[0];                                                              \
-		TRY_HOST_SHA(host_##name(&c->v[op->rd], e, &w))                                              \
 		for (unsigned i = 0; i < 4; i++) {                                                           \
 			uint32_t t = e + rotl32(x.s[0], 5) + f(x.s[1], x.s[2], x.s[3]) + w.s[i];             \
 			e = x.s[3];                                                                          \
@@ -305,7 +181,6 @@ static __attribute__((noinline)) void sha256h(struct cpu *c, const struct op *op
 {
 	union vreg y = c->v[op->rn], w = c->v[op->rm];
 
-	TRY_HOST_SHA(host_sha256_rounds(&c->v[op->rd], &y, &w))
 	c->v[op->rd] = sha256_rounds(c->v[op->rd], y, w, true);
 }
 
@@ -314,7 +189,6 @@ static __attribute__((noinline)) void sha256h2(struct cpu *c, const struct op *o
 {
 	union vreg x = c->v[op->rn], w = c->v[op->rm];
 
-	TRY_HOST_SHA(host_sha256_rounds(&x, &c->v[op->rd], &w))
 	c->v[op->rd] = sha256_rounds(x, c->v[op->rd], w, false);
 }
 
@@ -323,7 +197,6 @@ static __attribute__((noinline)) void sha256su0(struct cpu *c, const struct op *
 	const union vreg n = c->v[op->rn];
 	union vreg d = c->v[op->rd];
 
-	TRY_HOST_SHA(host_sha256su0(&c->v[op->rd], &n))
 	for (unsigned i = 0; i < 4; i++) {
 		uint32_t x = i < 3 ? d.s[i + 1] : n.s[0];
 
@@ -337,7 +210,6 @@ static __attribute__((noinline)) void sha256su1(struct cpu *c, const struct op *
 	const union vreg n = c->v[op->rn], m = c->v[op->rm];
 	union vreg d = c->v[op->rd];
 
-	TRY_HOST_SHA(host_sha256su1(&c->v[op->rd], &n, &m))
 	/* The last two words depend on the first two of the result. */
 	for (unsigned i = 0; i < 4; i++) {
 		uint32_t x = i < 2 ? m.s[i + 2] : d.s[i - 2];

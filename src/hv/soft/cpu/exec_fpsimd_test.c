@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "hv/soft/cpu/exec_crypto.h"
 #include "hv/soft/cpu/fake_core.h"
 #include "hv/soft/cpu/fp.h"
 #include "hv/soft/cpu/row.h"
@@ -268,6 +269,50 @@ static void every_row_is_reached(void **state)
 	}
 }
 
+static const struct op *stop(struct cpu *c, const struct op *op)
+{
+	(void)c;
+	(void)op;
+	return NULL;
+}
+
+/* Loops where handlers return the next one. */
+static void run_handler(struct fake_core *f, op_fn *fn, uint8_t half)
+{
+	const struct op ops[] = { { .fn = fn, .rd = 0, .rn = 1, .rm = 2, .ra = half }, { .fn = stop } };
+
+	for (const struct op *op = ops; op;)
+		op = op->fn(&f->cpu, op);
+}
+
+static void crypto_of_the_host_agrees_with_the_portable_one(void **state)
+{
+	op_fn *const fns[] = { crypto_aese,	 crypto_aesd,	   crypto_aesmc,   crypto_aesimc,
+			       crypto_sha1c,	 crypto_sha1p,	   crypto_sha1m,   crypto_sha1su0,
+			       crypto_sha1h,	 crypto_sha1su1,   crypto_sha256h, crypto_sha256h2,
+			       crypto_sha256su1, crypto_sha256su0, crypto_pmull64 };
+	struct fake_core *f = *state;
+	uint64_t x = 88172645463325252u;
+
+	for (size_t i = 0; i < ARRAY_LEN(fns) * 200; i++) {
+		op_fn *fn = fns[i % ARRAY_LEN(fns)];
+		union vreg before[3], portable;
+
+		for (uint32_t k = 0; k < 6; k++) {
+			x ^= x << 13;
+			x ^= x >> 7;
+			x ^= x << 17;
+			before[k / 2].d[k % 2] = x;
+		}
+		memcpy(f->cpu.v, before, sizeof(before));
+		run_handler(f, fn, i & 1);
+		portable = f->cpu.v[0];
+		memcpy(f->cpu.v, before, sizeof(before));
+		run_handler(f, crypto_host(fn), i & 1);
+		assert_v(f, 0, portable.d[0], portable.d[1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -281,6 +326,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(faulting_store_writes_nothing, setup, teardown),
 		cmocka_unit_test(unallocated_encodings_are_refused),
 		cmocka_unit_test(every_row_is_reached),
+		cmocka_unit_test_setup_teardown(crypto_of_the_host_agrees_with_the_portable_one, setup,
+						teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -89,23 +89,25 @@ TABLE4(uzp2, b, h, s, d)
 TABLE4(trn1, b, h, s, d)
 TABLE4(trn2, b, h, s, d)
 
-/* Flipping the low bits of an index reverses lanes within their container. */
-#define REV_ONE(name, T, m, flip)                                                                            \
-	static const struct op *name##_##m(struct cpu *c, const struct op *op)                               \
+/* Lanes change places within 64 bits: neighbouring bytes, 16 bits, 32 bits. */
+#define SWAP(x, bits, low_ones) (((x) >> (bits) & (low_ones)) | ((x) & (low_ones)) << (bits))
+#define SWAP_B(x) SWAP(x, 8, 0x00ff00ff00ff00ffull)
+#define SWAP_H(x) SWAP(x, 16, 0x0000ffff0000ffffull)
+#define SWAP_S(x) ((x) >> 32 | (x) << 32)
+#define REV_ONE(name, value)                                                                                 \
+	static const struct op *name(struct cpu *c, const struct op *op)                                     \
 	{                                                                                                    \
-		const union vreg x = c->v[op->rn];                                                           \
-		union vreg r;                                                                                \
-		for (unsigned i = 0; i < LANES(T); i++)                                                      \
-			r.m[i] = x.m[i ^ (flip)];                                                            \
-		simd_write(c, op, r);                                                                        \
+		vreg_whole x = *(const vreg_whole *)&c->v[op->rn];                                           \
+		x = (value);                                                                                 \
+		*(vreg_whole *)&c->v[op->rd] = x & *(const vreg_whole *)&simd_live_mask[op->aux];            \
 		OP_NEXT(c, op);                                                                              \
 	}
-REV_ONE(rev16, uint8_t, b, 1)
-REV_ONE(rev32, uint8_t, b, 3)
-REV_ONE(rev32, uint16_t, h, 1)
-REV_ONE(rev64, uint8_t, b, 7)
-REV_ONE(rev64, uint16_t, h, 3)
-REV_ONE(rev64, uint32_t, s, 1)
+REV_ONE(rev16_b, SWAP_B(x))
+REV_ONE(rev32_b, SWAP_H(SWAP_B(x)))
+REV_ONE(rev32_h, SWAP_H(x))
+REV_ONE(rev64_b, SWAP_S(SWAP_H(SWAP_B(x))))
+REV_ONE(rev64_h, SWAP_S(SWAP_H(x)))
+REV_ONE(rev64_s, SWAP_S(x))
 op_fn *const simd_rev16_fns[4] = { rev16_b };
 op_fn *const simd_rev32_fns[4] = { rev32_b, rev32_h };
 TABLE3(rev64, b, h, s)
@@ -120,7 +122,9 @@ const struct op *simd_ext(struct cpu *c, const struct op *op)
 
 		c->v[op->rd].q = (uint64_t)(both >> shift);
 	} else {
-		c->v[op->rd].q = shift ? x.q >> shift | y.q << (128 - shift) : x.q;
+		const unsigned __int128 r = shift ? x.q >> shift | y.q << (128 - shift) : x.q;
+
+		vreg_set(&c->v[op->rd], (uint64_t)r, (uint64_t)(r >> 64));
 	}
 	OP_NEXT(c, op);
 }

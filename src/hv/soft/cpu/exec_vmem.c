@@ -19,7 +19,7 @@
 #define WRITE_BACK_LITERAL ((void)0)
 
 #define LOAD_FN(bits, mode)                                                                                  \
-	static const struct op *load_##bits##_##mode(struct cpu *c, const struct op *op)                     \
+	VMEM_SLOW *load_##bits##_##mode##_slow(struct cpu *c, const struct op *op)                           \
 	{                                                                                                    \
 		const uint64_t va = ADDR_##mode;                                                             \
 		uint##bits##_t v;                                                                            \
@@ -28,20 +28,24 @@
 		c->v[op->rd].q = v;                                                                          \
 		WRITE_BACK_##mode;                                                                           \
 		OP_NEXT(c, op);                                                                              \
-	}
+	}                                                                                                    \
+	VMEM_FAST(static, load_##bits##_##mode, tag_read, (bits) / 8, ADDR_##mode,                           \
+		  vreg_set(&c->v[op->rd], guest_get##bits(at), 0), WRITE_BACK_##mode)
 
 #define STORE_FN(bits, lane, mode)                                                                           \
-	static const struct op *store_##bits##_##mode(struct cpu *c, const struct op *op)                    \
+	VMEM_SLOW *store_##bits##_##mode##_slow(struct cpu *c, const struct op *op)                          \
 	{                                                                                                    \
 		const uint64_t va = ADDR_##mode;                                                             \
 		if (!cpu_store##bits(c, op, va, c->v[op->rd].lane[0]))                                       \
 			return cpu_after_fault(c);                                                           \
 		WRITE_BACK_##mode;                                                                           \
 		OP_NEXT(c, op);                                                                              \
-	}
+	}                                                                                                    \
+	VMEM_FAST(static, store_##bits##_##mode, tag_write, (bits) / 8, ADDR_##mode,                         \
+		  guest_put##bits(at, c->v[op->rd].lane[0]), WRITE_BACK_##mode)
 
 #define QUAD_FNS(mode)                                                                                       \
-	static const struct op *load_128_##mode(struct cpu *c, const struct op *op)                          \
+	VMEM_SLOW *load_128_##mode##_slow(struct cpu *c, const struct op *op)                                \
 	{                                                                                                    \
 		const uint64_t va = ADDR_##mode;                                                             \
 		if (!cpu_load128(c, op, va, &c->v[op->rd]))                                                  \
@@ -49,14 +53,18 @@
 		WRITE_BACK_##mode;                                                                           \
 		OP_NEXT(c, op);                                                                              \
 	}                                                                                                    \
-	static const struct op *store_128_##mode(struct cpu *c, const struct op *op)                         \
+	VMEM_SLOW *store_128_##mode##_slow(struct cpu *c, const struct op *op)                               \
 	{                                                                                                    \
 		const uint64_t va = ADDR_##mode;                                                             \
 		if (!cpu_store128(c, op, va, &c->v[op->rd]))                                                 \
 			return cpu_after_fault(c);                                                           \
 		WRITE_BACK_##mode;                                                                           \
 		OP_NEXT(c, op);                                                                              \
-	}
+	}                                                                                                    \
+	VMEM_FAST(static, load_128_##mode, tag_read, 16, ADDR_##mode, vmem_get(&c->v[op->rd], at),           \
+		  WRITE_BACK_##mode)                                                                         \
+	VMEM_FAST(static, store_128_##mode, tag_write, 16, ADDR_##mode, vmem_put(&c->v[op->rd], at),         \
+		  WRITE_BACK_##mode)
 
 #define LOAD_FNS(mode)                                                                                       \
 	LOAD_FN(8, mode)                                                                                     \
@@ -83,7 +91,7 @@ EACH_MODE(QUAD_FNS)
 LOAD_FN(32, LITERAL)
 LOAD_FN(64, LITERAL)
 
-static const struct op *load_128_LITERAL(struct cpu *c, const struct op *op)
+VMEM_SLOW *load_128_LITERAL_slow(struct cpu *c, const struct op *op)
 {
 	const uint64_t va = ADDR_LITERAL;
 
@@ -91,6 +99,8 @@ static const struct op *load_128_LITERAL(struct cpu *c, const struct op *op)
 		return cpu_after_fault(c);
 	OP_NEXT(c, op);
 }
+
+VMEM_FAST(static, load_128_LITERAL, tag_read, 16, ADDR_LITERAL, vmem_get(&c->v[op->rd], at), (void)0)
 
 #define LOAD_ROW(m) [VMEM_##m] = { load_8_##m, load_16_##m, load_32_##m, load_64_##m, load_128_##m },
 #define STORE_ROW(m) [VMEM_##m] = { store_8_##m, store_16_##m, store_32_##m, store_64_##m, store_128_##m },
@@ -102,7 +112,7 @@ op_fn *const vmem_load_fns[VMEM_MODES][VMEM_SIZES] = {
 op_fn *const vmem_store_fns[VMEM_MODES][VMEM_SIZES] = { EACH_MODE(STORE_ROW) };
 
 #define PAIR_FNS(mode)                                                                                       \
-	static const struct op *load_pair_s_##mode(struct cpu *c, const struct op *op)                       \
+	VMEM_SLOW *load_pair_s_##mode##_slow(struct cpu *c, const struct op *op)                             \
 	{                                                                                                    \
 		const uint64_t va = ADDR_##mode;                                                             \
 		uint64_t v;                                                                                  \
@@ -113,7 +123,7 @@ op_fn *const vmem_store_fns[VMEM_MODES][VMEM_SIZES] = { EACH_MODE(STORE_ROW) };
 		WRITE_BACK_##mode;                                                                           \
 		OP_NEXT(c, op);                                                                              \
 	}                                                                                                    \
-	static const struct op *load_pair_d_##mode(struct cpu *c, const struct op *op)                       \
+	VMEM_SLOW *load_pair_d_##mode##_slow(struct cpu *c, const struct op *op)                             \
 	{                                                                                                    \
 		const uint64_t va = ADDR_##mode;                                                             \
 		uint64_t lo, hi;                                                                             \
@@ -124,7 +134,7 @@ op_fn *const vmem_store_fns[VMEM_MODES][VMEM_SIZES] = { EACH_MODE(STORE_ROW) };
 		WRITE_BACK_##mode;                                                                           \
 		OP_NEXT(c, op);                                                                              \
 	}                                                                                                    \
-	static const struct op *load_pair_q_##mode(struct cpu *c, const struct op *op)                       \
+	VMEM_SLOW *load_pair_q_##mode##_slow(struct cpu *c, const struct op *op)                             \
 	{                                                                                                    \
 		const uint64_t va = ADDR_##mode;                                                             \
 		uint64_t lo, hi;                                                                             \
@@ -132,12 +142,11 @@ op_fn *const vmem_store_fns[VMEM_MODES][VMEM_SIZES] = { EACH_MODE(STORE_ROW) };
 			return cpu_after_fault(c);                                                           \
 		if (!cpu_load128(c, op, va + 16, &c->v[op->ra]))                                             \
 			return cpu_after_fault(c);                                                           \
-		c->v[op->rd].d[0] = lo;                                                                      \
-		c->v[op->rd].d[1] = hi;                                                                      \
+		vreg_set(&c->v[op->rd], lo, hi);                                                             \
 		WRITE_BACK_##mode;                                                                           \
 		OP_NEXT(c, op);                                                                              \
 	}                                                                                                    \
-	static const struct op *store_pair_s_##mode(struct cpu *c, const struct op *op)                      \
+	VMEM_SLOW *store_pair_s_##mode##_slow(struct cpu *c, const struct op *op)                            \
 	{                                                                                                    \
 		const uint64_t va = ADDR_##mode;                                                             \
 		if (!cpu_store64(c, op, va, c->v[op->rd].s[0] | (uint64_t)c->v[op->ra].s[0] << 32))          \
@@ -145,7 +154,7 @@ op_fn *const vmem_store_fns[VMEM_MODES][VMEM_SIZES] = { EACH_MODE(STORE_ROW) };
 		WRITE_BACK_##mode;                                                                           \
 		OP_NEXT(c, op);                                                                              \
 	}                                                                                                    \
-	static const struct op *store_pair_d_##mode(struct cpu *c, const struct op *op)                      \
+	VMEM_SLOW *store_pair_d_##mode##_slow(struct cpu *c, const struct op *op)                            \
 	{                                                                                                    \
 		const uint64_t va = ADDR_##mode;                                                             \
 		if (!cpu_store_pair64(c, op, va, c->v[op->rd].d[0], c->v[op->ra].d[0]))                      \
@@ -153,7 +162,7 @@ op_fn *const vmem_store_fns[VMEM_MODES][VMEM_SIZES] = { EACH_MODE(STORE_ROW) };
 		WRITE_BACK_##mode;                                                                           \
 		OP_NEXT(c, op);                                                                              \
 	}                                                                                                    \
-	static const struct op *store_pair_q_##mode(struct cpu *c, const struct op *op)                      \
+	VMEM_SLOW *store_pair_q_##mode##_slow(struct cpu *c, const struct op *op)                            \
 	{                                                                                                    \
 		const uint64_t va = ADDR_##mode;                                                             \
 		if (!cpu_probe_store(c, op, va, 32) || !cpu_store128(c, op, va, &c->v[op->rd]) ||            \
@@ -161,7 +170,24 @@ op_fn *const vmem_store_fns[VMEM_MODES][VMEM_SIZES] = { EACH_MODE(STORE_ROW) };
 			return cpu_after_fault(c);                                                           \
 		WRITE_BACK_##mode;                                                                           \
 		OP_NEXT(c, op);                                                                              \
-	}
+	}                                                                                                    \
+	VMEM_FAST(static, load_pair_s_##mode, tag_read, 8, ADDR_##mode,                                      \
+		  (vreg_set(&c->v[op->rd], guest_get32(at), 0),                                              \
+		   vreg_set(&c->v[op->ra], guest_get32(at + 4), 0)),                                         \
+		  WRITE_BACK_##mode)                                                                         \
+	VMEM_FAST(static, load_pair_d_##mode, tag_read, 16, ADDR_##mode,                                     \
+		  (vreg_set(&c->v[op->rd], guest_get64(at), 0),                                              \
+		   vreg_set(&c->v[op->ra], guest_get64(at + 8), 0)),                                         \
+		  WRITE_BACK_##mode)                                                                         \
+	VMEM_FAST(static, load_pair_q_##mode, tag_read, 32, ADDR_##mode,                                     \
+		  (vmem_get(&c->v[op->rd], at), vmem_get(&c->v[op->ra], at + 16)), WRITE_BACK_##mode)        \
+	VMEM_FAST(static, store_pair_s_##mode, tag_write, 8, ADDR_##mode,                                    \
+		  guest_put64(at, c->v[op->rd].s[0] | (uint64_t)c->v[op->ra].s[0] << 32), WRITE_BACK_##mode) \
+	VMEM_FAST(static, store_pair_d_##mode, tag_write, 16, ADDR_##mode,                                   \
+		  (guest_put64(at, c->v[op->rd].d[0]), guest_put64(at + 8, c->v[op->ra].d[0])),              \
+		  WRITE_BACK_##mode)                                                                         \
+	VMEM_FAST(static, store_pair_q_##mode, tag_write, 32, ADDR_##mode,                                   \
+		  (vmem_put(&c->v[op->rd], at), vmem_put(&c->v[op->ra], at + 16)), WRITE_BACK_##mode)
 
 PAIR_FNS(OFF)
 PAIR_FNS(PRE)

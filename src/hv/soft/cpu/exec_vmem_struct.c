@@ -9,7 +9,7 @@ static inline void write_back(struct cpu *c, const struct op *op)
 	c->x[op->rn] += op->rm == X_ZERO ? op->imm : c->x[op->rm];
 }
 
-const struct op *vstruct_load1_q(struct cpu *c, const struct op *op)
+VMEM_SLOW *vstruct_load1_q_slow(struct cpu *c, const struct op *op)
 {
 	if (!cpu_load128(c, op, c->x[op->rn], &c->v[op->rd]))
 		return cpu_after_fault(c);
@@ -17,13 +17,16 @@ const struct op *vstruct_load1_q(struct cpu *c, const struct op *op)
 	OP_NEXT(c, op);
 }
 
-const struct op *vstruct_store1_q(struct cpu *c, const struct op *op)
+VMEM_SLOW *vstruct_store1_q_slow(struct cpu *c, const struct op *op)
 {
 	if (!cpu_store128(c, op, c->x[op->rn], &c->v[op->rd]))
 		return cpu_after_fault(c);
 	write_back(c, op);
 	OP_NEXT(c, op);
 }
+
+VMEM_FAST(, vstruct_load1_q, tag_read, 16, c->x[op->rn], vmem_get(&c->v[op->rd], at), write_back(c, op))
+VMEM_FAST(, vstruct_store1_q, tag_write, 16, c->x[op->rn], vmem_put(&c->v[op->rd], at), write_back(c, op))
 
 static inline uint64_t lane_get(const union vreg *v, uint32_t size, uint32_t i)
 {
@@ -156,11 +159,9 @@ static __attribute__((noinline)) bool struct_load(struct cpu *c, const struct op
 	for (uint32_t r = 0; r < nr; r++) {
 		union vreg *v = &c->v[(op->rd + r) & 31];
 
-		if (VSTRUCT_INTERLEAVE(op->aux) == 1) {
-			v->d[0] = mem[r << q];
-			v->d[1] = mem[(r << q) + q];
-		}
-		if (!q)
+		if (VSTRUCT_INTERLEAVE(op->aux) == 1)
+			vreg_set(v, mem[r << q], q ? mem[(r << q) + 1] : 0);
+		else if (!q)
 			v->d[1] = 0;
 	}
 	write_back(c, op);
@@ -233,10 +234,9 @@ static __attribute__((noinline)) bool struct_load_replicate(struct cpu *c, const
 	if (!load_lanes(c, op, v))
 		return false;
 	for (uint32_t r = 0; r < VSTRUCT_REGS(op->aux); r++) {
-		union vreg *d = &c->v[(op->rd + r) & 31];
+		const uint64_t half = v[r] * spread[VSTRUCT_SIZE(op->aux)];
 
-		d->d[0] = v[r] * spread[VSTRUCT_SIZE(op->aux)];
-		d->d[1] = VSTRUCT_Q(op->aux) ? d->d[0] : 0;
+		vreg_set(&c->v[(op->rd + r) & 31], half, VSTRUCT_Q(op->aux) ? half : 0);
 	}
 	write_back(c, op);
 	return true;

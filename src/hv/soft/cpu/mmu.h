@@ -161,14 +161,14 @@ static inline bool cpu_load128(struct cpu *c, const struct op *op, uint64_t va, 
 	const struct tlb_entry *t = tlb_slot(c->tlb, va);
 
 	if (tlb_hit(t->tag_read, va, 16)) {
-		ret->d[0] = guest_get64(va + t->addend);
-		ret->d[1] = guest_get64(va + t->addend + 8);
+		const uint64_t low = guest_get64(va + t->addend);
+
+		vreg_set(ret, low, guest_get64(va + t->addend + 8));
 		return true;
 	}
 	if (!cpu_load_slow(c, op, va, 16, CPU_MEM_READ | CPU_MEM_QUAD))
 		return false;
-	ret->d[0] = c->mem_val[0];
-	ret->d[1] = c->mem_val[1];
+	vreg_set(ret, c->mem_val[0], c->mem_val[1]);
 	return true;
 }
 

@@ -12,12 +12,9 @@
 
 extern const union vreg simd_live_mask[17];
 
-/* As one host vector: through union vreg's members it would go by way of the stack. */
-typedef uint64_t simd_whole __attribute__((vector_size(16), may_alias));
-
 static inline void simd_write(struct cpu *c, const struct op *op, union vreg r)
 {
-	*(simd_whole *)&c->v[op->rd] = *(simd_whole *)&r & *(const simd_whole *)&simd_live_mask[op->aux];
+	*(vreg_whole *)&c->v[op->rd] = *(vreg_whole *)&r & *(const vreg_whole *)&simd_live_mask[op->aux];
 }
 
 static inline void simd_saturated(struct cpu *c, bool q)

@@ -27,6 +27,17 @@ union vreg {
 	unsigned __int128 q;
 };
 
+/*
+ * The same as one host vector. What is stored as two halves and then loaded whole waits in the
+ * host's store buffer for a dozen cycles, so whole registers are written whole.
+ */
+typedef uint64_t vreg_whole __attribute__((vector_size(16), may_alias));
+
+static inline void vreg_set(union vreg *v, uint64_t low, uint64_t high)
+{
+	*(vreg_whole *)v = (vreg_whole){ low, high };
+}
+
 struct cpu_fp {
 	uint32_t fpcr, fpsr;
 	uint64_t host_env; /* of the thread, while fp_enter() has put it aside */

@@ -36,6 +36,37 @@ op_fn vstruct_load_lane, vstruct_store_lane; /* one element of each */
 op_fn vstruct_load_replicate;		     /* LD1R-LD4R */
 op_fn vstruct_load1_q, vstruct_store1_q;     /* one whole Q register */
 
+/*
+ * The handler `name`: `hit` with the host's address in `at` where the TLB hits; name_slow, which
+ * starts again, where it does not. So the fast one calls nothing and needs no stack frame.
+ */
+#define VMEM_FAST(linkage, name, tag, len, address, hit, after)                                              \
+	linkage const struct op *name(struct cpu *c, const struct op *op)                                    \
+	{                                                                                                    \
+		const uint64_t va = (address);                                                               \
+		const struct tlb_entry *t = tlb_slot(c->tlb, va);                                            \
+		const uint64_t at = va + t->addend;                                                          \
+		if (!tlb_hit(t->tag, va, len))                                                               \
+			CPU_MUSTTAIL return name##_slow(c, op);                                              \
+		hit;                                                                                         \
+		after;                                                                                       \
+		OP_NEXT(c, op);                                                                              \
+	}
+#define VMEM_SLOW static __attribute__((noinline)) const struct op
+
+static inline void vmem_get(union vreg *v, uint64_t at)
+{
+	const uint64_t low = guest_get64(at);
+
+	vreg_set(v, low, guest_get64(at + 8));
+}
+
+static inline void vmem_put(const union vreg *v, uint64_t at)
+{
+	guest_put64(at, v->d[0]);
+	guest_put64(at + 8, v->d[1]);
+}
+
 extern const struct a64_row vmem_rows[];
 extern const uint32_t vmem_nr_rows;
 

@@ -504,7 +504,7 @@ static void *play(void *opaque)
 		uint64_t intid = 1023;
 
 		while (!rig_irq(r, p->cpu))
-			soft_idle(r->vm->cpus[p->cpu]);
+			soft_idle(r->vm->cpus[p->cpu], false);
 		gic_sysreg_read(r->vm->gic, p->cpu, R_IAR1, &intid);
 		gic_sysreg_write(r->vm->gic, p->cpu, R_EOIR1, intid);
 		if (intid == 5)

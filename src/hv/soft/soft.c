@@ -58,17 +58,22 @@ static void vcpu_wait(struct soft_vcpu *v, uint64_t until_ns)
 		pthread_cond_timedwait(&v->wake, &v->lock, &ts);
 }
 
-void soft_idle(struct cpu *c)
+void soft_idle(struct cpu *c, bool event)
 {
+	const uint32_t wakes = event ? ~0u : ~(uint32_t)CPU_PEND_EVENT;
 	struct soft_vcpu *v = vcpu_of(c);
-	uint64_t left = timer_next_ns(c);
-	uint64_t until = left == UINT64_MAX ? DEADLINE_NONE : deadline_now() + left;
+	uint64_t left = timer_next_ns(c), stream = event ? timer_event_ns(c) : UINT64_MAX;
+	uint64_t until;
 
-	if (left && !vcpu_pending(c)) {
+	if (stream < left)
+		left = stream;
+	until = left == UINT64_MAX ? DEADLINE_NONE : deadline_now() + left;
+
+	if (left && !(vcpu_pending(c) & wakes)) {
 		deadline_set(c->vm->deadlines, c->index, DEADLINE_NONE);
 		pthread_mutex_lock(&v->lock);
 		__atomic_store_n(&v->waiting, 1, __ATOMIC_SEQ_CST);
-		while (!vcpu_pending(c) && deadline_now() < until)
+		while (!(vcpu_pending(c) & wakes) && deadline_now() < until)
 			vcpu_wait(v, until);
 		__atomic_store_n(&v->waiting, 0, __ATOMIC_SEQ_CST);
 		pthread_mutex_unlock(&v->lock);
@@ -201,7 +206,7 @@ static bool vcpu_serve(struct cpu *c)
 
 	if (v->suspend) {
 		v->suspend = false;
-		soft_idle(c);
+		soft_idle(c, false);
 		return true;
 	}
 	if (x->reason != HV_EXIT_MMIO)
@@ -247,7 +252,7 @@ static int soft_vcpu_run(void *vcpu, struct hv_exit *exit, struct sm_err *e)
 			return 0;
 		}
 		if (vcpu_powered(c) && !cpu_execute(c))
-			soft_idle(c);
+			soft_idle(c, c->waits_event);
 	}
 }
 

@@ -93,8 +93,9 @@ void soft_wake(struct cpu *c);
 
 /* ---- between the files of the platform ---- */
 
-/* Sleeps until something is pending for `c` or its next timer deadline. On its thread. */
-void soft_idle(struct cpu *c);
+/* Sleeps until something is pending for `c` (with `event`, an event too) or its next timer deadline. On its
+ * thread. */
+void soft_idle(struct cpu *c, bool event);
 /* PSCI CPU_ON; any vCPU's thread. False: it was not off, *ret_was says what it is. */
 bool soft_power_on(struct soft_vm *vm, uint32_t index, uint64_t entry, uint64_t context,
 		   enum soft_power *ret_was);

@@ -76,6 +76,19 @@ void timer_update(struct cpu *c)
 		     next == UINT64_MAX ? DEADLINE_NONE : (next + c->vm->counter_offset) * TIMER_TICK_NS);
 }
 
+enum { CNTKCTL_EVNTEN = 1 << 2, CNTKCTL_EVNTDIR = 1 << 3 };
+
+/* The event stream (D11.2.4): bit EVNTI of the counter rises, or with EVNTDIR falls. */
+uint64_t timer_event_ns(const struct cpu *c)
+{
+	uint32_t control = c->timer.cntkctl, bit = control >> 4 & 15;
+	uint64_t period = 2ull << bit, phase = control & CNTKCTL_EVNTDIR ? 0 : 1ull << bit;
+
+	if (!(control & CNTKCTL_EVNTEN))
+		return UINT64_MAX;
+	return (period - ((timer_count(c) - phase) & (period - 1))) * TIMER_TICK_NS;
+}
+
 uint64_t timer_next_ns(const struct cpu *c)
 {
 	uint64_t now = deadline_now(), at;

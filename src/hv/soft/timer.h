@@ -37,6 +37,8 @@ void timer_write(struct cpu *c, int which, int reg, uint64_t value);
 void timer_update(struct cpu *c);
 /* Nanoseconds until the next deadline, 0 when it passed, UINT64_MAX when none. */
 uint64_t timer_next_ns(const struct cpu *c);
+/* Nanoseconds until the next event of its stream; UINT64_MAX: there is none. */
+uint64_t timer_event_ns(const struct cpu *c);
 void timer_save(const struct timer *t, struct buf *out);
 int timer_load(struct timer *t, struct cursor *in, struct sm_err *e);
 

@@ -167,12 +167,52 @@ static void idle_sleeps_until_the_deadline(void **state)
 	timer_write(c, TIMER_VIRT, CTL, 1);
 	start = deadline_now();
 	timer_write(c, TIMER_VIRT, TVAL, 30 * MS);
-	soft_idle(c);
+	soft_idle(c, false);
 	took = deadline_now() - start;
 	assert_true(took >= 29000000);
 	assert_true(rig_irq(&r, 0));
 	/* The VM's timer thread had nothing to do with it. */
 	assert_false(pending(&r, 0) & CPU_PEND_TIMER);
+	rig_fini(&r);
+}
+
+static void event_stream_ends_the_sleep_for_an_event_only(void **state)
+{
+	uint64_t start, took;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, 1);
+	/* EVNTEN, EVNTI 15: a period of 65,536 ticks, a little more than a millisecond. */
+	r.vm->cpus[0]->timer.cntkctl = 1 << 2 | 15 << 4;
+	assert_true(timer_event_ns(r.vm->cpus[0]) <= 65536 * 16);
+	start = deadline_now();
+	soft_idle(r.vm->cpus[0], true);
+	took = deadline_now() - start;
+	assert_true(took <= 1000000000);
+	timer_write(r.vm->cpus[0], TIMER_VIRT, CTL, 1);
+	timer_write(r.vm->cpus[0], TIMER_VIRT, TVAL, 10 * MS);
+	start = deadline_now();
+	soft_idle(r.vm->cpus[0], false);
+	assert_true(deadline_now() - start >= 9000000);
+	/* Off: never. */
+	r.vm->cpus[0]->timer.cntkctl = 15 << 4;
+	assert_int_equal(timer_event_ns(r.vm->cpus[0]), UINT64_MAX);
+	rig_fini(&r);
+}
+
+static void event_ends_no_wfi(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r, 1);
+	cpu_pend(r.vm->cpus[0], CPU_PEND_EVENT);
+	soft_idle(r.vm->cpus[0], true);
+	timer_write(r.vm->cpus[0], TIMER_VIRT, CTL, 1);
+	timer_write(r.vm->cpus[0], TIMER_VIRT, TVAL, 10 * MS);
+	soft_idle(r.vm->cpus[0], false);
+	assert_true(timer_read(r.vm->cpus[0], TIMER_VIRT, CTL) & 4);
 	rig_fini(&r);
 }
 
@@ -195,7 +235,7 @@ static void idle_wakes_for_an_interrupt(void **state)
 	rig_gic_on(&r);
 	rig_gicd_set(&r, 0x104, 2);
 	assert_int_equal(pthread_create(&thread, NULL, ring_later, &r), 0);
-	soft_idle(r.vm->cpus[0]);
+	soft_idle(r.vm->cpus[0], false);
 	assert_true(rig_irq(&r, 0));
 	assert_int_equal(pthread_join(thread, NULL), 0);
 	rig_fini(&r);
@@ -246,6 +286,8 @@ int main(void)
 		cmocka_unit_test(far_deadlines_never_come),
 		cmocka_unit_test(idle_sleeps_until_the_deadline),
 		cmocka_unit_test(idle_wakes_for_an_interrupt),
+		cmocka_unit_test(event_stream_ends_the_sleep_for_an_event_only),
+		cmocka_unit_test(event_ends_no_wfi),
 		cmocka_unit_test(state_survives_a_round_trip),
 	};
 

@@ -24,18 +24,25 @@ struct el1_run {
 	uint64_t saved[13];
 };
 
+/* Of an image: the boot CPU with X0 as it was, and those that el1_start_other started. */
+void el1_main(uint64_t argument);
+void el1_main_other(uint64_t index);
+
 void el1_enter(struct el1_run *run);
 void el1_start_other(void);
 extern char el1_vectors[];
 
-/* ---- console.c ---- */
+/* PSCI, by HVC */
+uint64_t psci(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3);
+#define PSCI_CPU_ON 0xc4000003ul
+#define PSCI_SYSTEM_OFF 0x84000008ul
+
+/* ---- run.c ---- */
 void put_char(char c);
 void put(const char *s);
 void put_hex(uint64_t v);
 /* " name=v" */
 void put_field(const char *name, uint64_t v);
-
-/* ---- run.c ---- */
 
 /* SPSR of where a test runs: all masked. */
 #define AT_EL0 0x3c0ul
@@ -60,8 +67,6 @@ void run_print(const char *name, uint32_t word, const struct el1_run *run);
 /* All of that. */
 void run_insn(const char *name, uint64_t spsr, uint32_t insn, uint64_t x0, uint64_t x1);
 
-/* ---- tables.c ---- */
-
 #define PTE_VALID 1ul
 #define PTE_PAGE 3ul
 #define PTE_DEVICE (1ul << 2)
@@ -76,7 +81,8 @@ void run_insn(const char *name, uint64_t spsr, uint32_t insn, uint64_t x0, uint6
 
 #define TCR_BASE 0x12b5103510ul /* 48 bits both, 4 KiB, cached, 40 bits of output, 16 of ASID */
 
-void tables_init(void);
+void tables_init(void); /* and use them */
+void tables_use(void);	/* on a further CPU */
 uint64_t tables_pa(const void *p);
 /* Descriptor of `va`, one of the test's pages, at that level: 0..3. Without invalidation. */
 uint64_t *tables_slot(uint64_t va, uint32_t level);
@@ -110,6 +116,5 @@ void test_sysins(void);
 void test_mmu(void);
 void test_translate(void);
 void test_debug(void);
-void test_events(void);
 
 #endif

@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "el1.h"
 
-void el1_main(void);
-void el1_main_other(uint64_t index);
-
-static void power_off(void)
+void el1_main(uint64_t argument)
 {
-	register uint64_t x0 __asm__("x0") = 0x84000008;
-
-	__asm__ volatile("hvc #0" : "+r"(x0)::"x1", "x2", "x3", "memory");
-}
-
-void el1_main(void)
-{
+	(void)argument;
 	tables_init();
 	test_exceptions();
 	test_pstate();
@@ -22,7 +13,7 @@ void el1_main(void)
 	test_translate();
 	test_debug();
 	put("end\n");
-	power_off();
+	psci(PSCI_SYSTEM_OFF, 0, 0, 0);
 }
 
 void el1_main_other(uint64_t index)

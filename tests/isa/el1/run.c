@@ -2,6 +2,15 @@
 /* Console, page tables and one run of a test's instructions. */
 #include "el1.h"
 
+uint64_t psci(uint64_t function, uint64_t x1, uint64_t x2, uint64_t x3)
+{
+	register uint64_t r0 __asm__("x0") = function, r1 __asm__("x1") = x1;
+	register uint64_t r2 __asm__("x2") = x2, r3 __asm__("x3") = x3;
+
+	__asm__ volatile("hvc #0" : "+r"(r0), "+r"(r1), "+r"(r2), "+r"(r3)::"memory");
+	return r0;
+}
+
 /* ---- console ---- */
 
 void put_char(char c)
@@ -86,6 +95,11 @@ void tables_init(void)
 	*tables_slot(CODE_VA, 3) = tables_pa(code_page) | PTE_NORMAL | PTE_AP(3);
 	*tables_slot(USER_VA, 3) = tables_pa(test_page[2]) | user;
 	*tables_slot(USER_VA + 0x1000, 3) = tables_pa(test_page[3]) | user;
+	tables_use();
+}
+
+void tables_use(void)
+{
 	sysreg_write(mair_el1, 0x00ff);
 	sysreg_write(tcr_el1, TCR_BASE);
 	sysreg_write(ttbr0_el1, tables_pa(table_l0));

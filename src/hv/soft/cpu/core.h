@@ -159,11 +159,12 @@ struct block_cache {
 	uint64_t idle_at, idle_icount; /* block_cache_idle: when it last looked, and the count then */
 };
 
+enum core_idle { IDLE_NO, IDLE_WFI, IDLE_WFE };
+
 struct cpu_core {
 	uint64_t sp[2]; /* SP_EL0 and SP_EL1; the current one's is stale, it lives in x[31] */
 	uint32_t pstate;
-	bool idle;	     /* WFI: stop when nothing is pending */
-	bool event;	     /* WFE's event register */
+	enum core_idle idle; /* stop when nothing of that is pending */
 	bool stepped;	     /* the step exception that is due has an instruction before it ... */
 	bool stepped_ex;     /* ... which was a load exclusive */
 	uint64_t exceptions; /* taken so far */

@@ -77,6 +77,7 @@ enum {
 	CPU_PEND_TLBI = 1 << 3,	  /* another CPU broadcast an invalidation */
 	CPU_PEND_EXIT = 1 << 4,	  /* c->exit is filled: leave vcpu_run with it */
 	CPU_PEND_RESYNC = 1 << 5, /* code generation or translation regime changed */
+	CPU_PEND_EVENT = 1 << 6,  /* WFE's event register; ends no block */
 };
 
 /* What an A64 exception needs; ESR_EL1 = ec << 26 | IL | iss. */

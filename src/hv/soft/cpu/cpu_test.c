@@ -154,6 +154,29 @@ static void speculation_barrier_does_nothing_else(void **state)
 	rig_cpu_fini(&r);
 }
 
+static void wfe_waits_for_an_event(void **state)
+{
+	struct rig_cpu r;
+
+	(void)state;
+	rig_cpu_init(&r, 2);
+	/* SEVL's event is consumed by the first WFE, the second one waits. */
+	PROGRAM(&r, T_CODE, A_SEVL, A_WFE, A_ADD1(1), A_WFE, A_ADD1(2), A_WFI);
+	rig_go(&r, T_CODE);
+	assert_true(r.c->waits_event);
+	assert_int_equal(r.c->x[1], 1);
+	assert_int_equal(r.c->x[2], 0);
+	/* Another CPU's SEV is one for all. */
+	PROGRAM(&r, T_CODE + 0x100, A_SEV, A_WFE, A_WFI);
+	r.vm->cpus[1]->pc = T_CODE + 0x100;
+	assert_false(cpu_execute(r.vm->cpus[1]));
+	assert_false(r.vm->cpus[1]->waits_event);
+	assert_false(cpu_execute(r.c));
+	assert_int_equal(r.c->x[2], 1);
+	assert_false(r.c->waits_event);
+	rig_cpu_fini(&r);
+}
+
 static void pending_irq_is_taken_when_unmasked(void **state)
 {
 	struct rig_cpu r;
@@ -464,6 +487,7 @@ int main(void)
 		cmocka_unit_test(misaligned_stack_may_be_used_without_the_check),
 		cmocka_unit_test(trapped_daifset_names_its_fields),
 		cmocka_unit_test(speculation_barrier_does_nothing_else),
+		cmocka_unit_test(wfe_waits_for_an_event),
 		cmocka_unit_test(pending_irq_is_taken_when_unmasked),
 		cmocka_unit_test(chained_loop_counts_and_can_be_kicked),
 		cmocka_unit_test(block_continues_over_the_page_border),

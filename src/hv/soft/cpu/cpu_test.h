@@ -25,6 +25,9 @@
 enum {
 	A_NOP = 0xd503201f,
 	A_WFI = 0xd503207f,
+	A_WFE = 0xd503205f,
+	A_SEV = 0xd503209f,
+	A_SEVL = 0xd50320bf,
 	A_ISB = 0xd5033fdf,
 	A_DSB = 0xd5033b9f,
 	A_ERET = 0xd69f03e0,

@@ -64,6 +64,7 @@ static enum decode_result decode_hint(uint32_t insn, struct op *op)
 		return DECODE_LAST;
 	case 4: /* SEV */
 	case 5: /* SEVL */
+		op->aux = field(insn, 5, 1);
 		op->fn = cpu_sev;
 		return DECODE_OP;
 	default:

@@ -12,7 +12,7 @@
 
 void core_update_mask(struct cpu *c)
 {
-	c->pend_mask = c->core->pstate & PSTATE_I ? ~(uint32_t)CPU_PEND_IRQ : ~0u;
+	c->pend_mask = ~(uint32_t)(CPU_PEND_EVENT | (c->core->pstate & PSTATE_I ? CPU_PEND_IRQ : 0));
 }
 
 static uint32_t sp_index(uint32_t el, uint32_t pstate)
@@ -178,6 +178,7 @@ const struct op *cpu_eret(struct cpu *c, const struct op *op)
 	c->pc = core->r.elr;
 	c->nzcv = (uint32_t)spsr & PSTATE_NZCV;
 	cpu_clear_exclusive(c);
+	cpu_pend(c, CPU_PEND_EVENT);
 	core_set_mode(c, el, pstate);
 	block_sync(c);
 	return NULL;

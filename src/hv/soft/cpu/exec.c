@@ -178,22 +178,43 @@ static void run_step(struct cpu *c)
 		core->pstate |= PSTATE_SS;
 }
 
+static void unpend(struct cpu *c, uint32_t bits)
+{
+	__atomic_fetch_and(&c->pending, ~bits, __ATOMIC_SEQ_CST);
+}
+
 /* What is pending and not the caller's business. */
 static void serve_pending(struct cpu *c, uint32_t pending)
 {
 	if (pending & CPU_PEND_TLBI)
 		tlb_serve(c);
 	if (pending & CPU_PEND_RESYNC) {
-		__atomic_fetch_and(&c->pending, ~(uint32_t)CPU_PEND_RESYNC, __ATOMIC_SEQ_CST);
+		unpend(c, CPU_PEND_RESYNC);
 		block_sync(c);
 	}
 	if (pending & CPU_PEND_TIMER) {
-		__atomic_fetch_and(&c->pending, ~(uint32_t)CPU_PEND_TIMER, __ATOMIC_SEQ_CST);
+		unpend(c, CPU_PEND_TIMER);
 		timer_update(c);
 	}
 }
 
-/* False: WFI with nothing to do. */
+/* At a WFI or WFE: is there nothing to do? */
+static bool must_sleep(struct cpu *c, uint32_t pending)
+{
+	bool event = c->core->idle == IDLE_WFE;
+
+	c->core->idle = IDLE_NO;
+	if (pending & (event ? ~0u : ~(uint32_t)CPU_PEND_EVENT)) {
+		unpend(c, event ? CPU_PEND_EVENT : 0);
+		return false;
+	}
+	c->waits_event = event;
+	if (!event)
+		block_cache_idle(c);
+	return true;
+}
+
+/* False: WFI or WFE with nothing to do. */
 static bool run(struct cpu *c)
 {
 	struct cpu_core *core = c->core;
@@ -208,13 +229,8 @@ static bool run(struct cpu *c)
 				return true;
 			pending = __atomic_load_n(&c->pending, __ATOMIC_SEQ_CST);
 		}
-		if (core->idle) {
-			core->idle = false;
-			if (!pending) {
-				block_cache_idle(c);
-				return false;
-			}
-		}
+		if (core->idle && must_sleep(c, pending))
+			return false;
 		/* No interrupt comes between a device's answer and the instruction that wants it. */
 		if (core->mmio.nr) {
 			if (debug_must_step(c))
@@ -248,6 +264,9 @@ bool cpu_execute(struct cpu *c)
 	bool r;
 
 	__atomic_store_n(&c->core->inbox.running, 1, __ATOMIC_SEQ_CST);
+	if (c->waits_event)
+		unpend(c, CPU_PEND_EVENT);
+	c->waits_event = false;
 	fp_enter(c);
 	r = run(c);
 	fp_leave(c);
@@ -280,25 +299,43 @@ const struct op *cpu_wfi(struct cpu *c, const struct op *op)
 {
 	if (!c->el && !(c->core->r.sctlr & SCTLR_NTWI))
 		return cpu_exception(c, op, EC_WFX, WFX_TRAP_ISS);
-	c->core->idle = true;
+	c->core->idle = IDLE_WFI;
 	return core_leave_after(c, op);
 }
 
-/* May return at once (D1.6.1); whoever it waits for gets our time slice. */
+/*
+ * Who holds a monitor waits for another CPU's store to clear it, which is an event (D1.6.1) that
+ * we do not see: the other gets our time slice instead. Waking without an event is allowed.
+ */
 const struct op *cpu_wfe(struct cpu *c, const struct op *op)
 {
 	if (!c->el && !(c->core->r.sctlr & SCTLR_NTWE))
 		return cpu_exception(c, op, EC_WFX, WFX_TRAP_ISS | 1);
-	if (c->core->event)
-		c->core->event = false;
-	else if (c->vm->nr_vcpus > 1)
-		sched_yield();
-	OP_NEXT(c, op);
+	if (__atomic_load_n(&c->pending, __ATOMIC_SEQ_CST) & CPU_PEND_EVENT) {
+		unpend(c, CPU_PEND_EVENT);
+		OP_NEXT(c, op);
+	}
+	if (c->excl_len) {
+		if (c->vm->nr_vcpus > 1)
+			sched_yield();
+		OP_NEXT(c, op);
+	}
+	c->core->idle = IDLE_WFE;
+	return core_leave_after(c, op);
 }
 
+/* aux: SEVL, to itself only. */
 const struct op *cpu_sev(struct cpu *c, const struct op *op)
 {
-	c->core->event = true;
+	cpu_pend(c, CPU_PEND_EVENT);
+	for (uint32_t i = 0; i < c->vm->nr_vcpus && !op->aux; i++) {
+		struct cpu *other = c->vm->cpus[i];
+
+		if (other && other != c) {
+			cpu_pend(other, CPU_PEND_EVENT);
+			soft_wake(other);
+		}
+	}
 	OP_NEXT(c, op);
 }
 
@@ -359,7 +396,8 @@ void cpu_reset(struct cpu *c, uint64_t pc, uint64_t x0)
 	c->nzcv = 0;
 	c->fp.fpcr = c->fp.fpsr = 0;
 	c->excl_len = 0;
-	core->idle = core->event = false;
+	core->idle = IDLE_NO;
+	c->waits_event = false;
 	core->r.sctlr = SCTLR_RES1;
 	core->r.oslock = 1;
 	core->asid = core->el0 = core->el0_next = 0;

@@ -113,7 +113,7 @@ int cpu_load(struct cpu *c, struct cursor *in, struct sm_err *e)
 		v[i] = cursor_u64(in);
 	fpcr = cursor_u32(in);
 	fpsr = cursor_u32(in);
-	if (!get_sysregs(in, &r) || !get_mmio(in, &mmio) || in->broken || el > 1 || idle > 1 ||
+	if (!get_sysregs(in, &r) || !get_mmio(in, &mmio) || in->broken || el > 1 || idle > IDLE_WFE ||
 	    (pstate & ~(uint32_t)PSTATE_KEPT) || (!el && (pstate & PSTATE_SP)) || (nzcv & ~PSTATE_NZCV))
 		return err_set(e, EINVAL, "CPU %u: broken state", c->index);
 	cpu_reset(c, pc, 0);
@@ -126,6 +126,8 @@ int cpu_load(struct cpu *c, struct cursor *in, struct sm_err *e)
 	c->core->r = r;
 	c->core->mmio = mmio;
 	c->core->idle = idle;
+	/* The event register is not kept: one too many does no harm. */
+	cpu_pend(c, CPU_PEND_EVENT);
 	tlb_set_asid(c);
 	core_set_mode(c, el, pstate);
 	memcpy(c->core->sp, sp, sizeof(sp));

@@ -73,6 +73,7 @@ struct cpu {
 	uint32_t index;
 	struct timer timer;
 	struct hv_exit exit; /* filled with CPU_PEND_EXIT */
+	bool waits_event;    /* cpu_execute returned for a WFE */
 	struct cpu_core *core;
 };
 

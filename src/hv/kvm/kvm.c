@@ -61,6 +61,10 @@ static int kvm_vm_open(struct kvm_vm *vm, struct sm_err *e)
 	r = ioctl(vm->sys_fd, KVM_GET_API_VERSION, 0);
 	if (r != KVM_API_VERSION)
 		return err_set(e, ENOTSUP, "KVM: API version %d, not %d", r, KVM_API_VERSION);
+	r = ioctl(vm->sys_fd, KVM_CHECK_EXTENSION, KVM_CAP_NR_MEMSLOTS);
+	if (r < KVM_SLOTS_MAX)
+		return err_set(e, ENOTSUP, "KVM: %d memory slots, a VM may need %d", r < 0 ? 0 : r,
+			       KVM_SLOTS_MAX);
 	r = kvm_arch_vm_type(vm->sys_fd, &type, &bits, e);
 	if (r < 0)
 		return r;

@@ -214,7 +214,7 @@ static int main_confine(const struct main_verb *v, struct store *s, const struct
 	/* Often a link out of /etc. */
 	if (realpath("/etc/resolv.conf", resolver))
 		paths[nr++] = resolver;
-	if (r && r->kind == REFERENCE_OCI)
+	if (r && r->kind != REFERENCE_REGISTRY)
 		paths[nr++] = r->dir;
 	paths[nr] = NULL;
 	return confine_enter(&c, e);

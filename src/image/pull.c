@@ -354,12 +354,14 @@ static int pull_known(struct pull *p, struct image_record **ret, struct sm_err *
 
 static int pull_fetch(struct pull *p, struct image_record **ret, struct sm_err *e)
 {
+	struct source_options o = { .reference = p->o->reference, .cancel = p->o->cancel };
 	int rc;
 
 	emit_progress("resolve", p->o->reference->text, 0, 0);
-	rc = source_open(p->o->reference, p->o->cancel, &p->source, e);
+	rc = store_tmp_open(p->store, &p->tmp, e);
+	o.tmp = p->tmp.fd;
 	if (!rc)
-		rc = store_tmp_open(p->store, &p->tmp, e);
+		rc = source_open(&o, &p->source, e);
 	if (!rc)
 		rc = pull_resolve(p, e);
 	if (rc)

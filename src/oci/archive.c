@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* oci:DIR[:tag], an OCI image layout on disk (image-spec, image-layout.md). */
+/*
+ * oci:DIR[:tag], an OCI image layout on disk (image-spec, image-layout.md), and
+ * oci-archive:FILE[:tag], the same in a tar archive.
+ */
 #include "oci/source.h"
 
 #include <errno.h>
@@ -11,11 +14,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "oci/spool.h"
 #include "util/fd.h"
 
 struct archive_oci {
 	struct source source;
 	int dir;
+	struct spool *spool;   /* instead of `dir` */
 	struct descriptor top; /* what the reference names */
 };
 
@@ -24,8 +29,15 @@ static int archive_open_file(const struct archive_oci *a, const char *path, int 
 {
 	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_BENEATH };
 	const char *name = a->source.reference->text;
-	FD_CLEANUP int fd = (int)syscall(SYS_openat2, a->dir, path, &how, sizeof(how));
+	FD_CLEANUP int fd = -1;
 	struct stat st;
+	int rc;
+
+	if (a->spool) {
+		rc = spool_open(a->spool, path, ret_fd, e);
+		return rc ? err_prefix(e, "image %s", name) : 0;
+	}
+	fd = (int)syscall(SYS_openat2, a->dir, path, &how, sizeof(how));
 
 	if (fd < 0 && errno == ENOENT)
 		return err_set(e, ENOENT, "image %s: the layout has no file %s", name, path);
@@ -58,6 +70,7 @@ static void archive_close(struct source *s)
 	struct archive_oci *a = (struct archive_oci *)s;
 
 	fd_close(&a->dir);
+	spool_destroy(a->spool);
 	free(a);
 }
 
@@ -110,20 +123,42 @@ static int archive_read_index(struct archive_oci *a, struct sm_err *e)
 	return archive_pick(a, index, e);
 }
 
-int archive_open_oci(const struct reference *r, const atomic_bool *cancel, struct source **ret,
-		     struct sm_err *e)
+int archive_spool(const struct source_options *o, struct spool **ret, struct sm_err *e)
+{
+	const struct reference *r = o->reference;
+	FD_CLEANUP int fd = open(r->dir, O_RDONLY | O_CLOEXEC);
+	char what[200];
+	struct stat st;
+	int rc;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_errno(e, errno, "image %s: %s", r->text, r->dir);
+	if (S_ISDIR(st.st_mode))
+		return err_errno(e, EISDIR, "image %s: %s", r->text, r->dir);
+	snprintf(what, sizeof(what), "archive %.180s", r->dir);
+	rc = spool_read(fd, o->tmp, what, o->cancel, ret, e);
+	return rc ? err_prefix(e, "image %s", r->text) : 0;
+}
+
+int archive_open_oci(const struct source_options *o, struct source **ret, struct sm_err *e)
 {
 	static const struct source_ops ops = { archive_manifest, archive_blob, archive_close };
+	const struct reference *r = o->reference;
 	struct archive_oci *a = calloc(1, sizeof(*a));
-	int rc;
+	int rc = 0;
 
 	if (!a)
 		return err_errno(e, ENOMEM, "image %s", r->text);
-	a->source = (struct source){ &ops, r, cancel };
-	a->dir = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (a->dir < 0)
-		rc = err_errno(e, errno, "image %s: %s", r->text, r->dir);
-	else
+	a->source = (struct source){ &ops, r, o->cancel };
+	a->dir = -1;
+	if (r->kind == REFERENCE_OCI_ARCHIVE) {
+		rc = archive_spool(o, &a->spool, e);
+	} else {
+		a->dir = open(r->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (a->dir < 0)
+			rc = err_errno(e, errno, "image %s: %s", r->text, r->dir);
+	}
+	if (!rc)
 		rc = archive_read_index(a, e);
 	if (rc) {
 		archive_close(&a->source);

@@ -182,7 +182,7 @@ static int reference_absolute(const char *dir, char ret[PATH_MAX], struct sm_err
 	if (*dir != '/' && !getcwd(cwd, sizeof(cwd)))
 		return err_errno(e, errno, "current directory");
 	if (strlen(dir) >= PATH_MAX)
-		return err_set(e, EINVAL, "image 'oci:%.80s...': the path is too long", dir);
+		return err_set(e, EINVAL, "image '%.80s...': the path is too long", dir);
 	snprintf(path, sizeof(path), "%s/%s/", cwd, dir);
 	for (char *p = path; *p; p++) {
 		while (p[0] == '/' && (p[1] == '/' || (p[1] == '.' && p[2] == '/')))
@@ -193,7 +193,7 @@ static int reference_absolute(const char *dir, char ret[PATH_MAX], struct sm_err
 		out--;
 	path[out] = 0;
 	if (out >= PATH_MAX)
-		return err_set(e, EINVAL, "image 'oci:%.80s...': the path is too long", dir);
+		return err_set(e, EINVAL, "image '%.80s...': the path is too long", dir);
 	memcpy(ret, path, out + 1);
 	return 0;
 }
@@ -205,14 +205,14 @@ static int reference_parse_oci(struct reference *r, const char *text, const char
 	char dir[PATH_MAX];
 	int rc;
 
-	r->kind = REFERENCE_OCI;
 	if (colon) {
 		if (!reference_tag_ok(colon + 1, strlen(colon + 1)))
 			return err_set(e, EINVAL, "image '%s': '%s' is not a valid tag", text, colon + 1);
 		snprintf(r->tag, sizeof(r->tag), "%s", colon + 1);
 	}
 	if (colon == rest || !*rest)
-		return err_set(e, EINVAL, "image '%s': a directory must follow 'oci:'", text);
+		return err_set(e, EINVAL, "image '%s': %s must follow the colon", text,
+			       r->kind == REFERENCE_OCI ? "a directory" : "a file");
 	if ((colon ? (size_t)(colon - rest) : strlen(rest)) >= sizeof(dir))
 		return err_set(e, EINVAL, "image '%.80s...': the path is too long", text);
 	snprintf(dir, sizeof(dir), "%.*s", colon ? (int)(colon - rest) : (int)strlen(rest), rest);
@@ -222,7 +222,35 @@ static int reference_parse_oci(struct reference *r, const char *text, const char
 	/* A colon in the directory's own name must not read as a tag the next time. */
 	slash = strrchr(r->dir, '/');
 	end = strchr(slash, ':') ? "/" : "";
-	snprintf(r->text, sizeof(r->text), "oci:%s%s%s", r->dir, *r->tag ? ":" : end, r->tag);
+	snprintf(r->text, sizeof(r->text), "%s:%s%s%s", r->kind == REFERENCE_OCI ? "oci" : "oci-archive",
+		 r->dir,
+		 *r->tag		    ? ":"
+		 : r->kind == REFERENCE_OCI ? end
+					    : "",
+		 r->tag);
+	return 0;
+}
+
+/* FILE ends at the first colon, as skopeo has it: names have colons of their own. */
+static int reference_parse_docker_archive(struct reference *r, const char *text, const char *rest,
+					  struct sm_err *e)
+{
+	size_t len = strcspn(rest, ":");
+	char file[PATH_MAX];
+	int rc;
+
+	r->kind = REFERENCE_DOCKER_ARCHIVE;
+	if (!len)
+		return err_set(e, EINVAL, "image '%s': a file must follow 'docker-archive:'", text);
+	if (len >= sizeof(file) || strlen(rest + len) > REFERENCE_NAME_MAX)
+		return err_set(e, EINVAL, "image '%.80s...': the path or the name is too long", text);
+	snprintf(file, sizeof(file), "%.*s", (int)len, rest);
+	rc = reference_absolute(file, r->dir, e);
+	if (rc)
+		return rc;
+	if (rest[len])
+		snprintf(r->repo, sizeof(r->repo), "%s", rest + len + 1);
+	snprintf(r->text, sizeof(r->text), "docker-archive:%s%s%s", r->dir, *r->repo ? ":" : "", r->repo);
 	return 0;
 }
 
@@ -236,12 +264,19 @@ int reference_parse(const char *text, struct reference *ret, struct sm_err *e)
 	for (const char *p = text; *p; p++)
 		if (iscntrl((unsigned char)*p))
 			return err_set(e, EINVAL, "image name: control characters are not allowed");
-	if (!strncmp(text, "oci:", 4))
+	if (!strncmp(text, "oci:", 4)) {
+		r.kind = REFERENCE_OCI;
 		rc = reference_parse_oci(&r, text, text + 4, e);
-	else if (strstr(text, "://"))
+	} else if (!strncmp(text, "oci-archive:", 12)) {
+		r.kind = REFERENCE_OCI_ARCHIVE;
+		rc = reference_parse_oci(&r, text, text + 12, e);
+	} else if (!strncmp(text, "docker-archive:", 15)) {
+		rc = reference_parse_docker_archive(&r, text, text + 15, e);
+	} else if (strstr(text, "://")) {
 		rc = err_set(e, EINVAL, "image '%s': a name has no '://'; leave the scheme out", text);
-	else
+	} else {
 		rc = reference_parse_registry(&r, text, e);
+	}
 	if (!rc)
 		*ret = r;
 	return rc;

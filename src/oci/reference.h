@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Names of images as Docker spells them ("nginx", "host:5000/a/b:tag@sha256:..."), and
- * "oci:DIR[:tag]" for a layout on disk. A parsed reference is always whole: `text` is its
+ * "oci:DIR[:tag]", "oci-archive:FILE[:tag]" and "docker-archive:FILE[:NAME]" for what lies on
+ * disk. A parsed reference is always whole: `text` is its
  * one normalized spelling, the key under which the store knows it.
  */
 #ifndef OCI_REFERENCE_H
@@ -12,19 +13,19 @@
 #include "oci/digest.h"
 #include "util/err.h"
 
-enum reference_kind { REFERENCE_REGISTRY, REFERENCE_OCI };
+enum reference_kind { REFERENCE_REGISTRY, REFERENCE_OCI, REFERENCE_OCI_ARCHIVE, REFERENCE_DOCKER_ARCHIVE };
 
 #define REFERENCE_TAG_MAX 128
 #define REFERENCE_NAME_MAX 255
-#define REFERENCE_TEXT_MAX (PATH_MAX + REFERENCE_TAG_MAX + 16)
+#define REFERENCE_TEXT_MAX (PATH_MAX + REFERENCE_NAME_MAX + 32)
 
 struct reference {
 	enum reference_kind kind;
 	char host[REFERENCE_NAME_MAX + 1]; /* "docker.io", "127.0.0.1:5000"; registry only */
-	char repo[REFERENCE_NAME_MAX + 1]; /* "library/nginx"; registry only */
+	char repo[REFERENCE_NAME_MAX + 1]; /* "library/nginx"; docker-archive: NAME or "" */
 	char tag[REFERENCE_TAG_MAX + 1];   /* "" where only a digest, or for oci: nothing, was given */
 	char digest[DIGEST_SIZE];	   /* "" or what the manifest must hash to */
-	char dir[PATH_MAX];		   /* absolute; oci only */
+	char dir[PATH_MAX];		   /* absolute path of a layout or an archive */
 	char text[REFERENCE_TEXT_MAX];
 };
 

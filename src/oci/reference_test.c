@@ -84,6 +84,25 @@ static void layouts_become_absolute(void **state)
 	assert_string_equal(r.tag, "tag");
 }
 
+static void archives_become_absolute(void **state)
+{
+	struct reference r;
+
+	(void)state;
+	assert_int_equal(chdir("/usr"), 0);
+	normalizes("oci-archive:a.tar", "oci-archive:/usr/a.tar");
+	normalizes("oci-archive:/a.tar:t", "oci-archive:/a.tar:t");
+	normalizes("docker-archive:./a.tar", "docker-archive:/usr/a.tar");
+	normalizes("docker-archive:/a.tar:h:1/x:t", "docker-archive:/a.tar:h:1/x:t");
+	assert_int_equal(reference_parse("docker-archive:/a.tar:h:1/x:t", &r, NULL), 0);
+	assert_int_equal(r.kind, REFERENCE_DOCKER_ARCHIVE);
+	assert_string_equal(r.dir, "/a.tar");
+	assert_string_equal(r.repo, "h:1/x:t");
+	assert_int_equal(reference_parse("oci-archive:a.tar:t", &r, NULL), 0);
+	assert_int_equal(r.kind, REFERENCE_OCI_ARCHIVE);
+	assert_string_equal(r.tag, "t");
+}
+
 static void what_is_no_name_is_refused(void **state)
 {
 	static const char *const bad[] = {
@@ -121,6 +140,9 @@ static void what_is_no_name_is_refused(void **state)
 		"oci::tag",
 		"oci:/a:",
 		"oci:/a:b c",
+		"oci-archive:",
+		"docker-archive:",
+		"docker-archive::x",
 		"a@md5:" HEX64,
 	};
 	char name[600];
@@ -156,6 +178,7 @@ int main(void)
 		cmocka_unit_test(names_are_completed_as_docker_does),
 		cmocka_unit_test(digests_pin_and_keep_the_tag),
 		cmocka_unit_test(layouts_become_absolute),
+		cmocka_unit_test(archives_become_absolute),
 		cmocka_unit_test(what_is_no_name_is_refused),
 		cmocka_unit_test(normalized_text_parses_to_itself),
 	};

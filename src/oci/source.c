@@ -5,10 +5,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-int source_open(const struct reference *r, const atomic_bool *cancel, struct source **ret, struct sm_err *e)
+int source_open(const struct source_options *o, struct source **ret, struct sm_err *e)
 {
-	return r->kind == REFERENCE_OCI ? archive_open_oci(r, cancel, ret, e)
-					: registry_open(r, cancel, ret, e);
+	switch (o->reference->kind) {
+	case REFERENCE_OCI:
+	case REFERENCE_OCI_ARCHIVE:
+		return archive_open_oci(o, ret, e);
+	case REFERENCE_DOCKER_ARCHIVE:
+		return archive_open_docker(o, ret, e);
+	case REFERENCE_REGISTRY:
+		break;
+	}
+	return registry_open(o->reference, o->cancel, ret, e);
 }
 
 void source_close(struct source *s)

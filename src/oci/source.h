@@ -28,8 +28,13 @@ struct source {
 	const atomic_bool *cancel; /* once set, reads end with ECANCELED */
 };
 
-/* `r` and `cancel` must outlive the source. */
-int source_open(const struct reference *r, const atomic_bool *cancel, struct source **ret, struct sm_err *e);
+/* All of it must outlive the source. */
+struct source_options {
+	const struct reference *reference;
+	const atomic_bool *cancel;
+	int tmp; /* directory for the files of an archive */
+};
+int source_open(const struct source_options *o, struct source **ret, struct sm_err *e);
 void source_close(struct source *s);
 void source_closep(struct source **s);
 #define SOURCE_CLEANUP __attribute__((cleanup(source_closep)))
@@ -47,7 +52,10 @@ int source_open_blob(struct source *s, const struct descriptor *want, struct blo
 
 int registry_open(const struct reference *r, const atomic_bool *cancel, struct source **ret,
 		  struct sm_err *e);
-int archive_open_oci(const struct reference *r, const atomic_bool *cancel, struct source **ret,
-		     struct sm_err *e);
+int archive_open_oci(const struct source_options *o, struct source **ret, struct sm_err *e);
+int archive_open_docker(const struct source_options *o, struct source **ret, struct sm_err *e);
+struct spool;
+/* The reference's archive file, unpacked. */
+int archive_spool(const struct source_options *o, struct spool **ret, struct sm_err *e);
 
 #endif

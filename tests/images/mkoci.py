@@ -4,6 +4,8 @@
 mkoci.py layout DIR TAG [--arch A] [--compress C] TAR...: adds an image of these layers to
 the OCI layout DIR. C: gzip, members, zstd, frames, none.
 mkoci.py index DIR TAG TAG...: adds an index TAG of the images tagged TAG...
+mkoci.py save FILE NAME TAR [NAME TAR]...: what `docker save` writes of images of one layer each; a
+layer that came before is a link.
 mkoci.py break DIR TAG WHAT: damages that image: digest, truncate, diffid, size, gzip"""
 import gzip
 import hashlib
@@ -402,6 +404,25 @@ def cmd_break(layout, tag, what):
     elif what == "garbage":
         layer.update(put_blob(layout, b"this is no archive\n" * 400))
     make_manifest(layout, tag, manifest["layers"], config["rootfs"]["diff_ids"], "arm64")
+
+
+def cmd_save(path, *pairs):
+    archive, entries, seen = Tar(path), [], {}
+    for name, tar in zip(pairs[::2], pairs[1::2]):
+        with open(tar, "rb") as f:
+            data = f.read()
+        config = json.dumps({"os": "linux", "architecture": "arm64", "config": {"Env": ["NAME=" + name]},
+                             "rootfs": {"type": "layers", "diff_ids": [sha(data)]}}).encode()
+        here = sha(config)[7:]
+        if data in seen:
+            archive.symlink(here + "/layer.tar", "../%s/layer.tar" % seen[data])
+        else:
+            archive.put(here + "/layer.tar", data)
+        seen.setdefault(data, here)
+        archive.put(here + ".json", config)
+        entries.append({"Config": here + ".json", "RepoTags": [name], "Layers": [here + "/layer.tar"]})
+    archive.put("manifest.json", json.dumps(entries).encode())
+    archive.close()
 
 
 globals()["cmd_" + sys.argv[1]](*sys.argv[2:])

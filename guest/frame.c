@@ -28,7 +28,7 @@ static bool type_is_known(uint16_t type)
 {
 	return (type >= SMP_HELLO && type <= SMP_OK) || (type >= SMP_EXEC && type <= SMP_CLOSE) ||
 	       (type >= SMP_FILE_READ && type <= SMP_STAT) || type == SMP_DIAL ||
-	       (type >= SMP_MOUNT && type <= SMP_NET_UP);
+	       (type >= SMP_MOUNT && type <= SMP_CONTAINER);
 }
 
 /* ---- receiving ---- */

@@ -82,6 +82,7 @@ enum smp_type {
 	SMP_STATS = 68,	   /* OK: u64 pairs as agreed in docs/agent-protocol.md */
 	SMP_POWEROFF = 69, /* syncs and powers the VM off; no answer */
 	SMP_NET_UP = 70,
+	SMP_CONTAINER = 71, /* host, at most once and before the first SMP_EXEC: struct below; OK */
 };
 
 /*
@@ -99,6 +100,17 @@ enum smp_type {
 #define SMP_EXEC_TTY 1u
 #define SMP_EXEC_INIT 2u  /* a reaper as PID 1 in front */
 #define SMP_EXEC_STDIN 4u /* else /dev/null */
+
+/*
+ * SMP_CONTAINER payload, in this order:
+ *   u32 flags       SMP_CONTAINER_*
+ *   list hosts      lines for /etc/hosts
+ *   list resolv     lines for /etc/resolv.conf
+ *   u32 count, that many: str target, u64 mount flags, str data   tmpfs
+ *   u32 count, that many: u32 resource, u64 soft, u64 hard        as setrlimit(2) has them
+ */
+#define SMP_CONTAINER_READ_ONLY 1u /* the root */
+#define SMP_CONTAINER_MAX 64u	   /* of each count */
 
 #define SMP_EXIT_TIMEOUT 1u
 #define SMP_EXIT_OOM 2u

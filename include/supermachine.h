@@ -165,6 +165,13 @@ struct sm_vm_options {
 	const char *hostname; /* NULL: the VM id */
 	const char *console;  /* file that receives the serial console; NULL: the VM's own log */
 	bool tmpfs_root;      /* writable layer in guest memory instead of on a disk */
+	bool read_only;	      /* the container's root */
+	/* NULL-terminated, at most 64 each; in Docker's spelling: */
+	const char *const *tmpfs;      /* "/dir" or "/dir:size=64m,mode=1777,exec" */
+	const char *const *ulimits;    /* "nofile=1024:2048" */
+	const char *const *hosts;      /* "name:address", for /etc/hosts */
+	const char *const *dns;	       /* addresses of name servers, for /etc/resolv.conf */
+	const char *const *dns_search; /* domains */
 };
 
 /* Wall time of each stage of a start, microseconds since sm_vm_start was called. */

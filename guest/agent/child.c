@@ -15,6 +15,7 @@
 
 #include "guest/agent/container.h"
 #include "guest/agent/env.h"
+#include "guest/agent/settings.h"
 #include "guest/agent/text.h"
 #include "guest/agent/user.h"
 
@@ -202,6 +203,8 @@ void child_exec(const struct frame_exec *x, bool first, const struct child_fds *
 	set_limits();
 	set_up_streams(x, first, fds, user.uid);
 	change_dir(x->cwd);
+	if ((first && settings_seal(why, sizeof(why))) || settings_limit(why, sizeof(why)))
+		child_fail(126, why, NULL);
 	if (first && (x->flags & SMP_EXEC_INIT))
 		reaper_fork(x->flags & SMP_EXEC_TTY);
 	gethostname(hostname, sizeof(hostname) - 1);

@@ -10,6 +10,7 @@
 
 #include "guest/agent/container.h"
 #include "guest/agent/session.h"
+#include "guest/agent/settings.h"
 #include "guest/agent/text.h"
 
 static void send_stats(struct conn *c, uint32_t stream)
@@ -51,6 +52,12 @@ static void power_off(void)
 
 bool control_frame(struct conn *c, const struct frame *f)
 {
+	if (f->type == SMP_CONTAINER) {
+		if (container_get_state() != CONTAINER_NONE || !settings_take(f))
+			return false;
+		conn_send_ok(c, f->stream);
+		return true;
+	}
 	if (f->len)
 		return false;
 	switch (f->type) {

@@ -19,6 +19,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "guest/agent/settings.h"
 #include "guest/agent/text.h"
 
 #define NOTHING (MS_NOSUID | MS_NODEV | MS_NOEXEC)
@@ -134,6 +135,8 @@ int container_build(char *why, size_t why_size)
 		err = mount_all(why, why_size);
 	if (!err)
 		err = fill_dev(why, why_size);
+	if (!err)
+		err = settings_mount(why, why_size);
 	if (err)
 		return err;
 	mkdir("/etc", 0755);

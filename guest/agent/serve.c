@@ -33,6 +33,7 @@ static bool on_frame(struct conn *c, const struct frame *f)
 	case SMP_DROP_CACHES:
 	case SMP_STATS:
 	case SMP_POWEROFF:
+	case SMP_CONTAINER:
 		return control_frame(c, f);
 	case SMP_ATTACH:
 	case SMP_SESSIONS:

@@ -18,8 +18,7 @@ struct sm_exec {
 	struct sm_vm *vm;
 };
 
-/* A fresh connection to the guest's agent; every process has one of its own. */
-static int exec_connect(struct sm_vm *vm, int *ret, struct sm_err *e)
+int vm_connect_agent(struct sm_vm *vm, int *ret, struct sm_err *e)
 {
 	FD_CLEANUP int fd = -1;
 	int r = rundir_connect(vm->dir_fd, "vsock", &fd, e);
@@ -52,7 +51,7 @@ int sm_exec_start(struct sm_vm *vm, const struct sm_exec_options *o, struct sm_e
 	if (r < 0)
 		return r;
 	x = calloc(1, sizeof(*x));
-	r = x ? exec_connect(vm, &fd, e) : err_errno(e, ENOMEM, "process");
+	r = x ? vm_connect_agent(vm, &fd, e) : err_errno(e, ENOMEM, "process");
 	if (!r) {
 		ao.argv = cmd.argv;
 		ao.env = cmd.env;

@@ -101,6 +101,8 @@ int vm_explain(struct sm_vm *vm, int err, struct sm_err *e);
 /* The last line of `name` in the VM's directory from `word` on, or "". */
 void vm_last_line(struct sm_vm *vm, const char *name, const char *word, char *ret, size_t max);
 uint64_t vm_now_us(void);
+/* A fresh connection to the guest's agent; every process has one of its own. */
+int vm_connect_agent(struct sm_vm *vm, int *ret, struct sm_err *e);
 /* A process keeps the handle's memory, not the VM. */
 struct sm_vm *vm_get(struct sm_vm *vm);
 void vm_put(struct sm_vm *vm);

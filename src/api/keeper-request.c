@@ -34,11 +34,14 @@ static json_t *pack_path(const char *path)
 
 static json_t *pack_vm(const struct sm_vm_options *o)
 {
-	return json_pack("{s:I, s:I, s:o*, s:o*, s:o*, s:o*, s:o*, s:b}", "memory", (json_int_t)o->memory,
-			 "cpus", (json_int_t)o->cpus, "backend", pack_string(o->backend), "kernel",
-			 pack_path(o->kernel), "initrd", pack_path(o->initrd), "hostname",
-			 pack_string(o->hostname), "console", pack_path(o->console), "tmpfs_root",
-			 o->tmpfs_root);
+	return json_pack("{s:I, s:I, s:o*, s:o*, s:o*, s:o*, s:o*, s:b, s:b, s:o*, s:o*, s:o*, s:o*, s:o*}",
+			 "memory", (json_int_t)o->memory, "cpus", (json_int_t)o->cpus, "backend",
+			 pack_string(o->backend), "kernel", pack_path(o->kernel), "initrd",
+			 pack_path(o->initrd), "hostname", pack_string(o->hostname), "console",
+			 pack_path(o->console), "tmpfs_root", o->tmpfs_root, "read_only", o->read_only,
+			 "tmpfs", pack_list(o->tmpfs), "ulimits", pack_list(o->ulimits), "hosts",
+			 pack_list(o->hosts), "dns", pack_list(o->dns), "dns_search",
+			 pack_list(o->dns_search));
 }
 
 static json_t *pack_command(const struct sm_exec_options *o)
@@ -68,19 +71,33 @@ json_t *keeper_request_pack(struct sm_image *image, const struct sm_run_options 
 			 pack_command(o->command));
 }
 
-static int unpack_vm(json_t *json, struct sm_vm_options *o)
+/* Into the place `i` of those that are freed with the request. */
+static const char *const *unpack_list(struct keeper_request *r, size_t i, const json_t *json, const char *key)
 {
-	json_int_t memory, cpus;
-	int tmpfs;
+	return r->vm_lists[i] = state_strings(json_object_get(json, key));
+}
 
-	if (json_unpack(json, "{s:I, s:I, s?s, s?s, s?s, s?s, s?s, s:b}", "memory", &memory, "cpus", &cpus,
-			"backend", &o->backend, "kernel", &o->kernel, "initrd", &o->initrd, "hostname",
-			&o->hostname, "console", &o->console, "tmpfs_root", &tmpfs) < 0)
+static int unpack_vm(json_t *json, struct keeper_request *r)
+{
+	struct sm_vm_options *o = &r->vm;
+	json_int_t memory, cpus;
+	int tmpfs, read_only;
+
+	if (json_unpack(json, "{s:I, s:I, s?s, s?s, s?s, s?s, s?s, s:b, s:b}", "memory", &memory, "cpus",
+			&cpus, "backend", &o->backend, "kernel", &o->kernel, "initrd", &o->initrd, "hostname",
+			&o->hostname, "console", &o->console, "tmpfs_root", &tmpfs, "read_only",
+			&read_only) < 0)
 		return -EPROTO;
 	o->size = sizeof(*o);
 	o->memory = (uint64_t)memory;
 	o->cpus = (uint32_t)cpus;
 	o->tmpfs_root = tmpfs;
+	o->read_only = read_only;
+	o->tmpfs = unpack_list(r, 0, json, "tmpfs");
+	o->ulimits = unpack_list(r, 1, json, "ulimits");
+	o->hosts = unpack_list(r, 2, json, "hosts");
+	o->dns = unpack_list(r, 3, json, "dns");
+	o->dns_search = unpack_list(r, 4, json, "dns_search");
 	return 0;
 }
 
@@ -116,7 +133,7 @@ int keeper_request_unpack(json_t *json, struct keeper_request *ret, struct sm_er
 			&r.image, "platform", &r.platform, "name", &r.name, "stop_signal", &r.stop_signal,
 			"stop_timeout_ms", &r.stop_timeout_ms, "remove", &remove, "foreground", &foreground,
 			"hold_stdin", &hold) < 0 ||
-	    unpack_vm(json_object_get(json, "vm"), &r.vm) < 0 ||
+	    unpack_vm(json_object_get(json, "vm"), &r) < 0 ||
 	    unpack_command(json_object_get(json, "command"), &r) < 0) {
 		keeper_request_fini(&r);
 		return err_set(e, EPROTO, KEEPER_PROGRAM ": not a request");
@@ -131,6 +148,8 @@ int keeper_request_unpack(json_t *json, struct keeper_request *ret, struct sm_er
 
 void keeper_request_fini(struct keeper_request *r)
 {
+	for (size_t i = 0; i < KEEPER_VM_LISTS; i++)
+		free(r->vm_lists[i]);
 	free(r->labels);
 	free(r->argv);
 	free(r->env);

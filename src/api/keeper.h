@@ -41,10 +41,12 @@ void keeper_take_streams(const json_t *msg, int *fds, size_t first, int ret[3]);
 
 /* ---- the request (keeper-request.c) ---- */
 
+#define KEEPER_VM_LISTS 5
+
 struct keeper_request {
 	json_t *json;
 	const char *home, *image, *platform, *name, *stop_signal;
-	const char **labels, **argv, **env;
+	const char **labels, **argv, **env, **vm_lists[KEEPER_VM_LISTS];
 	int stop_timeout_ms;
 	bool remove, foreground, hold_stdin;
 	struct sm_vm_options vm;

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "api/child.h"
+#include "api/settings.h"
 #include "api/options.h"
 #include "guest/proto.h"
 #include "util/fd.h"
@@ -326,6 +327,7 @@ int sm_vm_start(struct sm_image *image, const struct sm_vm_options *o, struct sm
 {
 	const struct backend *b;
 	struct sm_vm_options opt = { 0 };
+	struct settings settings;
 	struct sm_vm *vm;
 	int r = vm_check_options(o, &opt, e);
 
@@ -336,9 +338,14 @@ int sm_vm_start(struct sm_image *image, const struct sm_vm_options *o, struct sm
 	if (strcmp(image->record->platform, b->platform) != 0)
 		return err_set(e, ENOTSUP, "image %s is for %s: backend %s runs %s", image->reference,
 			       image->record->platform, b->name, b->platform);
+	r = settings_parse(&opt, &settings, e);
+	if (r)
+		return r;
 	vm = calloc(1, sizeof(*vm));
-	if (!vm)
+	if (!vm) {
+		settings_fini(&settings);
 		return err_errno(e, ENOMEM, "virtual machine");
+	}
 	vm->ctx = image->ctx;
 	vm->t0_us = vm_now_us();
 	vm->refs = 1;
@@ -349,6 +356,9 @@ int sm_vm_start(struct sm_image *image, const struct sm_vm_options *o, struct sm
 	r = image_dup(image, &vm->image, e);
 	if (!r)
 		r = vm_boot(vm, &opt, b, e);
+	if (!r)
+		r = settings_send(vm, &settings, e);
+	settings_fini(&settings);
 	if (r < 0) {
 		sm_vm_destroy(vm);
 		return r;

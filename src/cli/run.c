@@ -14,7 +14,8 @@
 
 struct run_args {
 	bool rm, detach, interactive, tty, init, quiet, debug, tmpfs_root, timings;
-	struct strv env, env_files, labels;
+	bool read_only;
+	struct strv env, env_files, labels, tmpfs, ulimits, hosts, dns, dns_search;
 	const char *workdir, *user, *entrypoint, *backend, *pull, *platform, *kernel, *hostname, *console;
 	const char *name, *stop_signal;
 	uint64_t memory;
@@ -52,6 +53,12 @@ static const struct opt run_opts[] = {
 	  OPT(stop_signal) },
 	{ "stop-timeout", 0, OPT_TIME, "SECONDS", "from that to its kill (10)", OPT(stop_timeout_ms) },
 	{ "timeout", 0, OPT_TIME, "SECONDS", "kill it after that; status 124", OPT(timeout_ms) },
+	{ "read-only", 0, OPT_FLAG, NULL, "a root that cannot be written to", OPT(read_only) },
+	{ "tmpfs", 0, OPT_LIST, "DIR[:OPTS]", "a directory in guest memory", OPT(tmpfs) },
+	{ "ulimit", 0, OPT_LIST, "NAME=N[:N]", "a resource limit, soft and hard", OPT(ulimits) },
+	{ "add-host", 0, OPT_LIST, "NAME:IP", "another line for /etc/hosts", OPT(hosts) },
+	{ "dns", 0, OPT_LIST, "IP", "a name server for /etc/resolv.conf", OPT(dns) },
+	{ "dns-search", 0, OPT_LIST, "DOMAIN", "a search domain", OPT(dns_search) },
 	{ "kernel", 0, OPT_STRING, "FILE", "another guest kernel", OPT(kernel) },
 	{ "console", 0, OPT_STRING, "FILE", "append the guest kernel's console to FILE", OPT(console) },
 	{ "root-tmpfs", 0, OPT_FLAG, NULL, "keep what the program writes in guest memory", OPT(tmpfs_root) },
@@ -147,6 +154,12 @@ static void run_vm_options(const struct run_args *a, struct sm_vm_options *ret)
 		.hostname = a->hostname,
 		.console = a->console,
 		.tmpfs_root = a->tmpfs_root,
+		.read_only = a->read_only,
+		.tmpfs = (const char *const *)a->tmpfs.v,
+		.ulimits = (const char *const *)a->ulimits.v,
+		.hosts = (const char *const *)a->hosts.v,
+		.dns = (const char *const *)a->dns.v,
+		.dns_search = (const char *const *)a->dns_search.v,
 	};
 }
 
@@ -360,6 +373,11 @@ static int run_run(int argc, char **argv)
 	strv_fini(&a.env);
 	strv_fini(&a.env_files);
 	strv_fini(&a.labels);
+	strv_fini(&a.tmpfs);
+	strv_fini(&a.ulimits);
+	strv_fini(&a.hosts);
+	strv_fini(&a.dns);
+	strv_fini(&a.dns_search);
 	return status;
 }
 

@@ -135,20 +135,51 @@ int agent_hello(int fd, const struct agent_identity *id, struct sm_err *e)
 	return r;
 }
 
-int agent_control(int fd, uint16_t type, struct sm_err *e)
+/* Sends what is in `out` and takes the answer. */
+static int ask(int fd, struct frame_output *out, bool answered, struct sm_err *e)
 {
 	int64_t deadline = now_ms() + AGENT_TIMEOUT_MS;
-	struct frame_output out = { 0 };
 	struct frame_input in = { 0 };
-	int r;
+	int r = out->broken ? err_errno(e, E2BIG, "request to the guest agent")
+			    : send_all(fd, out, deadline, e);
 
-	frame_send(&out, type, 1, NULL, 0);
-	r = send_all(fd, &out, deadline, e);
-	if (!r && type != SMP_POWEROFF)
+	if (!r && answered)
 		r = receive_ok(fd, &in, deadline, e);
 	frame_input_fini(&in);
-	frame_output_fini(&out);
+	frame_output_fini(out);
 	return r;
+}
+
+int agent_control(int fd, uint16_t type, struct sm_err *e)
+{
+	struct frame_output out = { 0 };
+
+	frame_send(&out, type, 1, NULL, 0);
+	return ask(fd, &out, type != SMP_POWEROFF, e);
+}
+
+int agent_set(int fd, const struct agent_settings *s, struct sm_err *e)
+{
+	struct frame_output out = { 0 };
+
+	frame_begin(&out, SMP_CONTAINER, 1);
+	frame_put_u32(&out, s->read_only ? SMP_CONTAINER_READ_ONLY : 0);
+	frame_put_list(&out, s->hosts);
+	frame_put_list(&out, s->resolv);
+	frame_put_u32(&out, (uint32_t)s->nr_tmpfs);
+	for (size_t i = 0; i < s->nr_tmpfs; i++) {
+		frame_put_str(&out, s->tmpfs[i].target);
+		frame_put_u64(&out, s->tmpfs[i].flags);
+		frame_put_str(&out, s->tmpfs[i].data);
+	}
+	frame_put_u32(&out, (uint32_t)s->nr_limits);
+	for (size_t i = 0; i < s->nr_limits; i++) {
+		frame_put_u32(&out, s->limits[i].resource);
+		frame_put_u64(&out, s->limits[i].soft);
+		frame_put_u64(&out, s->limits[i].hard);
+	}
+	frame_end(&out);
+	return ask(fd, &out, true, e);
 }
 
 int agent_connect(int fd, struct sm_err *e)

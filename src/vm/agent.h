@@ -37,6 +37,23 @@ int agent_connect(int fd, struct sm_err *e);
 /* One request without payload (SMP_SYNC, ...) on a connection of its own. */
 int agent_control(int fd, uint16_t type, struct sm_err *e);
 
+/* What the container shall have besides its command; lists are NULL-terminated or NULL. */
+struct agent_settings {
+	bool read_only;
+	const char *const *hosts, *const *resolv; /* lines */
+	size_t nr_tmpfs, nr_limits;		  /* at most SMP_CONTAINER_MAX */
+	struct agent_tmpfs {
+		const char *target, *data;
+		uint64_t flags;
+	} * tmpfs;
+	struct agent_limit {
+		uint32_t resource;
+		uint64_t soft, hard;
+	} * limits;
+};
+/* On a connection of its own, before the first process. */
+int agent_set(int fd, const struct agent_settings *s, struct sm_err *e);
+
 /* ---- one process ---- */
 
 struct agent_exec;

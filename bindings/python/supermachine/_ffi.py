@@ -27,7 +27,8 @@ image_info = _struct("image_info", ("reference", c_char_p), ("platform", c_char_
                      ("id", c_char_p), ("created", c_uint64), ("size", c_uint64))
 vm_options = _struct("vm_options", ("size", c_size_t), ("memory", c_uint64), ("cpus", c_uint32),
                      ("backend", c_char_p), ("kernel", c_char_p), ("initrd", c_char_p), ("hostname", c_char_p),
-                     ("console", c_char_p), ("tmpfs_root", c_bool))
+                     ("console", c_char_p), ("tmpfs_root", c_bool), ("read_only", c_bool), ("tmpfs", strings),
+                     ("ulimits", strings), ("hosts", strings), ("dns", strings), ("dns_search", strings))
 timings = _struct("timings", ("worker_us", c_uint64), ("machine_us", c_uint64), ("agent_us", c_uint64),
                   ("instructions", c_uint64), ("exits_mmio", c_uint64), ("exits_pio", c_uint64),
                   ("exits_other", c_uint64))

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/klog.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
 #include <sys/wait.h>
@@ -133,6 +134,8 @@ int main(void)
 	pthread_t t;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	/* From here on the kernel's notices are wanted: the boot was quiet. */
+	klogctl(8, NULL, 6);
 	printf("busy on %ld CPUs\n", cpus);
 	for (long i = 0; i < cpus && i < 64; i++)
 		for (int k = 0; k < 4; k++)

@@ -5,7 +5,8 @@
  * Boots Linux with tests/vm/busy.c as its init, and ROUNDS times, while every CPU works:
  * stops it, saves VM and vCPUs through the seam, destroys them, makes new ones, loads and
  * goes on. The guest checks itself; its lines must go on after each round. Memory and
- * devices stay: their records are another test's.
+ * devices stay: their records are another test's. On x86_64 it then gets a new generation
+ * id, upon which its kernel must renew its random numbers.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "arch/x86_64/layout.h"
 #include "bus/bus.h"
 #include "devices/device.h"
 #include "hv/hv.h"
@@ -42,7 +44,7 @@ static struct {
 	pthread_mutex_t lock;
 	char line[256];
 	size_t len;
-	long ticks, bad;
+	long ticks, bad, reseeds;
 	bool ended;
 } m = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
@@ -66,6 +68,8 @@ static void on_line(const char *line)
 	if (!strncmp(line, "BAD ", 4) || strstr(line, "Kernel panic") || strstr(line, "BUG:") ||
 	    strstr(line, "rcu: INFO"))
 		m.bad++;
+	if (strstr(line, "crng reseeded due to virtual machine fork"))
+		m.reseeds++;
 	if (strncmp(line, "tick ", 5) != 0)
 		printf("guest: %s\n", line);
 }
@@ -250,6 +254,34 @@ static size_t save_and_load(void)
 	return len;
 }
 
+/* The event device speaks; what happened the guest finds in the id. */
+static void notify_generation(long reseeds)
+{
+	long have;
+
+	hv_irq_set(m.vm, X86_GED_GSI, true);
+	hv_irq_set(m.vm, X86_GED_GSI, false);
+	wait_ticks(m.ticks + TICKS_A_ROUND);
+	pthread_mutex_lock(&m.lock);
+	have = m.reseeds;
+	pthread_mutex_unlock(&m.lock);
+	if (have != reseeds) {
+		fprintf(stderr, "save-busy: %ld times new random numbers, not %ld\n", have, reseeds);
+		exit(1);
+	}
+}
+
+static void renew(void)
+{
+	static const uint8_t id[16] = "another machine";
+
+	notify_generation(0); /* it is the same machine */
+	if (!gmem_write(&m.gm, X86_VMGENID_GPA, id, sizeof(id)))
+		die("generation id", NULL);
+	notify_generation(1);
+	printf("%s: a new generation was noticed\n", m.ops->name);
+}
+
 int main(int argc, char **argv)
 {
 	size_t len = 0;
@@ -272,6 +304,8 @@ int main(int argc, char **argv)
 	}
 	printf("%s: %u CPUs went on after %ld of %ld saves and loads of %zu bytes\n", argv[1], m.nr_vcpus,
 	       rounds, rounds, len);
+	if (m.ops->arch == HV_ARCH_X86_64)
+		renew();
 	vcpus_destroy(m.vcpus);
 	hv_vm_destroy(m.vm);
 	while (m.nr_devices) {

@@ -97,6 +97,13 @@ static void the_madt_lists_every_cpu(void **state)
 /* The reference compiler disassembles the DSDT without an error. */
 static void iasl_understands_the_dsdt(void **state)
 {
+	static const char *const vmgenid[] = {
+		"\"VM_Gen_Counter\"",
+		"ADDR, Package (0x02) { 0x000F0000, Zero })",
+		"\"ACPI0013\"",
+		"Interrupt (ResourceConsumer, Edge, ActiveHigh, Exclusive, ,, ) { 0x00000017, }",
+		"Notify (.*VGEN, 0x80)",
+	};
 	char dir[] = "/tmp/acpi-test-XXXXXX", cmd[200];
 	const uint8_t *dsdt;
 	struct buf b;
@@ -118,6 +125,12 @@ static void iasl_understands_the_dsdt(void **state)
 		"cd %s && iasl -d dsdt.aml >log 2>&1 && grep -q LNRO0005 dsdt.dsl && iasl -ve dsdt.dsl >log2 2>&1",
 		dir);
 	assert_int_equal(system(cmd), 0);
+	/* The generation id's place, and the event device that tells of a new one. */
+	for (size_t i = 0; i < sizeof(vmgenid) / sizeof(vmgenid[0]); i++) {
+		snprintf(cmd, sizeof(cmd), "tr -s ' \\n' ' ' <%s/dsdt.dsl | grep -q '%s'", dir, vmgenid[i]);
+		if (system(cmd))
+			fail_msg("no %s in the DSDT", vmgenid[i]);
+	}
 	snprintf(cmd, sizeof(cmd), "rm -r %s", dir);
 	assert_int_equal(system(cmd), 0);
 	buf_fini(&b);

@@ -277,7 +277,7 @@ static int keeper_rename(struct keeper *k, const json_t *msg, struct sm_err *e)
 	return state_save(k->dir_fd, k->state, e);
 }
 
-static int keeper_attach(struct keeper *k, const json_t *msg, int fds[KEEPER_FDS_MAX])
+static void keeper_attach(struct keeper *k, const json_t *msg, int fds[KEEPER_FDS_MAX])
 {
 	int streams[3];
 
@@ -285,7 +285,6 @@ static int keeper_attach(struct keeper *k, const json_t *msg, int fds[KEEPER_FDS
 	fd_close(&streams[0]);
 	for (int i = 0; i < 2; i++)
 		tap_set_sink(&k->taps[i], streams[i + 1]);
-	return 0;
 }
 
 static void keeper_detach(struct keeper *k, int fd)
@@ -320,7 +319,7 @@ static bool keeper_request(struct keeper *k, struct keeper_conn *c)
 	} else if (!strcmp(op, "rename")) {
 		r = keeper_rename(k, msg, &e);
 	} else if (!strcmp(op, "attach")) {
-		r = keeper_attach(k, msg, fds);
+		keeper_attach(k, msg, fds);
 		nr_answer = k->stdin_hold >= 0;
 		stays = true;
 	} else if (!strcmp(op, "destroy")) {

@@ -5,9 +5,10 @@
 
 #include "util/err.h"
 
-#define EROFS_SUM_LEN 16
+/* Less than the 16 bytes of a volume name: Linux wants a NUL behind it. */
+#define EROFS_SUM_LEN 14
 
-/* The first 64 bits of a SHA-256 over all blocks but the first that are not zero, each with its number. */
+/* The first 56 bits of a SHA-256 over all blocks but the first that are not zero, each with its number. */
 int erofs_sum(int fd, char ret[EROFS_SUM_LEN + 1], struct sm_err *e);
 
 #endif

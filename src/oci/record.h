@@ -16,7 +16,7 @@
 /* One more than a manifest may have: image/parents.h. */
 #define RECORD_LAYERS_MAX 128
 /* The version of the EROFS writer: a change of its output makes other file names. */
-#define RECORD_LAYER_FORMAT "2"
+#define RECORD_LAYER_FORMAT "3"
 
 struct record_layer {
 	const char *diff_id;

@@ -299,7 +299,7 @@ static bool keeper_request(struct keeper *k, struct keeper_conn *c)
 {
 	int fds[KEEPER_FDS_MAX], r = 0, nr_answer = 0;
 	bool answer = true, stays = false;
-	struct sm_err e;
+	struct sm_err e = { 0 };
 	const char *op;
 	json_t *msg;
 

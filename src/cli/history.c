@@ -94,4 +94,5 @@ static int history_run(int argc, char **argv)
 }
 
 const struct cmd cmd_history = { "history",    "IMAGE",	    "Show the steps an image was built in",
-				 history_opts, history_run, CLI_USAGE };
+				 history_opts, history_run, CLI_USAGE,
+				 CMD_IMAGES };

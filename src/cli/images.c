@@ -64,9 +64,8 @@ static int pull_run(int argc, char **argv)
 	return status;
 }
 
-const struct cmd cmd_pull = {
-	"pull", "IMAGE", "Fetch an image into the store", pull_opts, pull_run, CLI_USAGE
-};
+const struct cmd cmd_pull = { "pull",	 "IMAGE",   "Fetch an image into the store", pull_opts, pull_run,
+			      CLI_USAGE, CMD_IMAGES };
 
 struct images_args {
 	bool quiet;
@@ -173,6 +172,5 @@ static int rmi_run(int argc, char **argv)
 	return status;
 }
 
-const struct cmd cmd_rmi = {
-	"rmi", "IMAGE...", "Remove images from the store", rmi_opts, rmi_run, CLI_USAGE
-};
+const struct cmd cmd_rmi = { "rmi",	"IMAGE...", "Remove images from the store", rmi_opts, rmi_run,
+			     CLI_USAGE, CMD_IMAGES };

@@ -73,4 +73,5 @@ static int inspect_run(int argc, char **argv)
 }
 
 const struct cmd cmd_inspect = { "inspect",    "IMAGE...",  "Show what is known of images, as JSON",
-				 inspect_opts, inspect_run, CLI_USAGE };
+				 inspect_opts, inspect_run, CLI_USAGE,
+				 CMD_IMAGES };

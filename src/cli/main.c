@@ -10,8 +10,8 @@
 const struct cmd *const cmds[] = { &cmd_run,	 &cmd_ps,     &cmd_exec,  &cmd_attach, &cmd_logs,
 				   &cmd_stop,	 &cmd_kill,   &cmd_wait,  &cmd_rm,     &cmd_rename,
 				   &cmd_pull,	 &cmd_images, &cmd_rmi,	  &cmd_tag,    &cmd_inspect,
-				   &cmd_history, &cmd_prune,  &cmd_store, &cmd_doctor, &cmd_version,
-				   NULL };
+				   &cmd_history, &cmd_prune,  &cmd_store, &cmd_doctor, &cmd_completion,
+				   &cmd_version, &cmd_man,    NULL };
 
 static void main_help(FILE *f)
 {
@@ -20,7 +20,7 @@ static void main_help(FILE *f)
 	      f);
 	for (size_t i = 0; cmds[i]; i++)
 		if (!cmds[i]->hidden)
-			fprintf(f, "  %-9s %s\n", cmds[i]->name, cmds[i]->help);
+			fprintf(f, "  %-10s %s\n", cmds[i]->name, cmds[i]->help);
 	fputs("\n`supermachine COMMAND --help` tells more. Try: supermachine run alpine uname -a\n", f);
 }
 

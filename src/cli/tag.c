@@ -23,5 +23,5 @@ static int tag_run(int argc, char **argv)
 	return status;
 }
 
-const struct cmd cmd_tag = { "tag",   "IMAGE NAME[:TAG]", "Give an image another name", tag_opts,
-			     tag_run, CLI_USAGE };
+const struct cmd cmd_tag = { "tag",	"IMAGE NAME[:TAG]", "Give an image another name", tag_opts, tag_run,
+			     CLI_USAGE, CMD_IMAGES };

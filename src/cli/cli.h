@@ -84,13 +84,18 @@ int cli_fail(const struct sm_err *e, int status);
 /* The context with logging as --debug asks. */
 int cli_ctx(bool debug, struct sm_ctx **ret, struct sm_err *e);
 
-/* Progress of pulls on stderr: a line that renews itself on a terminal, a line per stage elsewhere. */
+/* Progress of pulls on stderr (progress.c). */
 struct progress {
-	bool quiet, tty, shown;
+	bool quiet, tty, json, shown;
 	char stage[16];
 	char object[80];
+	uint64_t since_ms, from; /* when and with how many bytes this stage of this object began */
 };
-void progress_init(struct progress *p, bool quiet);
+/* `how` is what --progress says, or NULL; false after having said that there is no such way. */
+bool progress_init(struct progress *p, const char *how, bool quiet);
+/* What a terminal of so many columns shows. */
+void progress_line(const struct progress *p, const struct sm_progress *s, uint64_t now_ms, size_t columns,
+		   char *ret, size_t max);
 sm_progress_fn progress_show;
 /* Clears what stands on the terminal. */
 void progress_end(struct progress *p);

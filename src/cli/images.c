@@ -7,13 +7,15 @@
 
 struct pull_args {
 	bool quiet, debug;
-	const char *platform;
+	const char *platform, *progress;
 };
 
 static const struct opt pull_opts[] = {
 	{ "platform", 0, OPT_STRING, "OS/ARCH", "instead of what this machine runs",
 	  offsetof(struct pull_args, platform) },
 	{ "quiet", 'q', OPT_FLAG, NULL, "no progress", offsetof(struct pull_args, quiet) },
+	{ "progress", 0, OPT_STRING, "HOW", "auto, plain, json or none",
+	  offsetof(struct pull_args, progress) },
 	{ "debug", 0, OPT_FLAG, NULL, "log what happens", offsetof(struct pull_args, debug) },
 	{ 0 },
 };
@@ -47,9 +49,10 @@ static int pull_run(int argc, char **argv)
 		cli_error("pull: one image, please; `supermachine pull --help` shows how");
 		return CLI_USAGE;
 	}
+	if (!progress_init(&progress, a.progress, a.quiet))
+		return CLI_USAGE;
 	if (cli_ctx(a.debug, &ctx, &e) < 0)
 		return cli_fail(&e, CLI_OURS);
-	progress_init(&progress, a.quiet);
 	po.progress_opaque = &progress;
 	po.platform = a.platform;
 	if (sm_image_open(ctx, argv[i], &po, &image, &e) < 0) {

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a person reads on stderr: errors, progress, log lines. */
+/* What a person reads on stderr: errors and log lines; and how numbers are written. */
 #include "cli/cli.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 void cli_error(const char *fmt, ...)
 {
@@ -42,40 +40,6 @@ int cli_ctx(bool debug, struct sm_ctx **ret, struct sm_err *e)
 	};
 
 	return sm_ctx_create(&o, ret, e);
-}
-
-void progress_init(struct progress *p, bool quiet)
-{
-	*p = (struct progress){ .quiet = quiet, .tty = isatty(2) };
-}
-
-void progress_show(void *opaque, const struct sm_progress *s)
-{
-	struct progress *p = opaque;
-	bool same = !strcmp(p->stage, s->stage) && !strncmp(p->object, s->object, sizeof(p->object) - 1);
-	char done[16], total[16];
-
-	if (p->quiet || (!p->tty && same))
-		return;
-	snprintf(p->stage, sizeof(p->stage), "%s", s->stage);
-	snprintf(p->object, sizeof(p->object), "%s", s->object);
-	cli_format_size(s->done, done);
-	cli_format_size(s->total, total);
-	if (!p->tty)
-		fprintf(stderr, "%s %s\n", s->stage, s->object);
-	else if (s->total)
-		fprintf(stderr, "\r\033[K%-8s %.40s %s / %s", s->stage, s->object, done, total);
-	else
-		fprintf(stderr, "\r\033[K%-8s %.60s", s->stage, s->object);
-	p->shown = p->tty;
-	fflush(stderr);
-}
-
-void progress_end(struct progress *p)
-{
-	if (p->shown)
-		fputs("\r\033[K", stderr);
-	p->shown = false;
 }
 
 void cli_format_size(uint64_t bytes, char ret[16])

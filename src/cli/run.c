@@ -17,7 +17,7 @@ struct run_args {
 	bool read_only;
 	struct strv env, env_files, labels, tmpfs, ulimits, hosts, dns, dns_search;
 	const char *workdir, *user, *entrypoint, *backend, *pull, *platform, *kernel, *hostname, *console;
-	const char *name, *stop_signal;
+	const char *name, *stop_signal, *progress;
 	uint64_t memory;
 	uint32_t cpus, stop_timeout_ms, timeout_ms;
 	bool has_memory, has_cpus;
@@ -64,6 +64,7 @@ static const struct opt run_opts[] = {
 	{ "root-tmpfs", 0, OPT_FLAG, NULL, "keep what the program writes in guest memory", OPT(tmpfs_root) },
 	{ "timings", 0, OPT_FLAG, NULL, "print where the time went", OPT(timings) },
 	{ "quiet", 'q', OPT_FLAG, NULL, "no progress", OPT(quiet) },
+	{ "progress", 0, OPT_STRING, "HOW", "auto, plain, json or none", OPT(progress) },
 	{ "debug", 0, OPT_FLAG, NULL, "log what happens", OPT(debug) },
 	{ "volume", 'v', OPT_REFUSED, NULL, NO_VOLUMES, 0 },
 	{ "mount", 0, OPT_REFUSED, NULL, NO_VOLUMES, 0 },
@@ -333,11 +334,12 @@ static int run_image(const struct run_args *a, const char *reference, const char
 	struct sm_err e;
 	int status;
 
-	if (!run_pull_policy(a->pull, &po.policy))
+	if (!run_pull_policy(a->pull, &po.policy) ||
+	    /* Where nobody watches, only the program writes unless more was asked for. */
+	    !progress_init(&progress, a->progress, a->quiet || (!a->progress && !isatty(2))))
 		return CLI_OURS;
 	if (cli_ctx(a->debug, &ctx, &e) < 0)
 		return cli_fail(&e, CLI_OURS);
-	progress_init(&progress, a->quiet || !isatty(2));
 	po.progress_opaque = &progress;
 	po.platform = a->platform;
 	status = sm_image_open(ctx, reference, &po, &image, &e);

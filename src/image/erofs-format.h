@@ -28,7 +28,4 @@ static inline bool erofs_zero(const uint8_t *p, size_t len)
 	return !*p && !memcmp(p, p + 1, len - 1);
 }
 
-/* CRC-32C, not inverted at the end, as the kernel has it. */
-uint32_t erofs_crc32c(const uint8_t *p, size_t len);
-
 #endif

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "image/erofs-format.h"
+#include "util/crc32c.h"
 #include "util/fd.h"
 #include "util/num.h"
 
@@ -38,8 +39,8 @@ int erofs_open(int fd, struct erofs_image *ret, struct sm_err *e)
 	m.blocks = le32_get(p + 36);
 	m.meta = le32_get(p + 40) * (uint64_t)EROFS_BLOCK;
 	memcpy(m.sum, p + EROFS_VOLUME_NAME, EROFS_SUM_LEN);
-	if (sum != erofs_crc32c(p, EROFS_BLOCK - EROFS_SUPER_OFFSET) || p[12] != EROFS_BLOCK_BITS ||
-	    (uint64_t)st.st_size != m.blocks * EROFS_BLOCK)
+	if (sum != crc32c_add(CRC32C_INIT, p, EROFS_BLOCK - EROFS_SUPER_OFFSET) ||
+	    p[12] != EROFS_BLOCK_BITS || (uint64_t)st.st_size != m.blocks * EROFS_BLOCK)
 		return erofs_damaged(e);
 	*ret = m;
 	return 0;

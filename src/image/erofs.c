@@ -22,6 +22,7 @@
 
 #include "image/erofs-format.h"
 #include "image/erofs-sum.h"
+#include "util/crc32c.h"
 #include "util/fd.h"
 #include "util/num.h"
 
@@ -471,18 +472,6 @@ static int erofs_write_inode(struct erofs_meta *m, const struct tree_inode *i)
 	return rc;
 }
 
-uint32_t erofs_crc32c(const uint8_t *p, size_t len)
-{
-	uint32_t crc = ~0U;
-
-	for (size_t i = 0; i < len; i++) {
-		crc ^= p[i];
-		for (int k = 0; k < 8; k++)
-			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78U : 0);
-	}
-	return crc;
-}
-
 static int erofs_write_super(struct erofs *w, const struct tree_inode *root, uint64_t nr, uint64_t meta,
 			     const uint8_t uuid[16], const char *sum)
 {
@@ -497,7 +486,7 @@ static int erofs_write_super(struct erofs *w, const struct tree_inode *root, uin
 	le32_put(p + 40, (uint32_t)meta);
 	memcpy(p + 48, uuid, 16);
 	memcpy(p + EROFS_VOLUME_NAME, sum, EROFS_SUM_LEN);
-	le32_put(p + 4, erofs_crc32c(p, EROFS_BLOCK - EROFS_SUPER_OFFSET));
+	le32_put(p + 4, crc32c_add(CRC32C_INIT, p, EROFS_BLOCK - EROFS_SUPER_OFFSET));
 	return fd_pwrite_full(w->fd, block, sizeof(block), 0);
 }
 

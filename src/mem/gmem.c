@@ -95,6 +95,18 @@ int gmem_add_anon(struct gmem *gm, uint64_t gpa, uint64_t len, struct sm_err *e)
 	return err;
 }
 
+int gmem_map_file(struct gmem *gm, uint64_t gpa, uint64_t len, int fd, uint64_t off, struct sm_err *e)
+{
+	uint8_t *p = (gpa | len | off) % GMEM_PAGE ? NULL : gmem_slice_write(gm, gpa, len);
+
+	if (!p)
+		return err_set(e, EINVAL, "memory at 0x%llx: no place for a file", (unsigned long long)gpa);
+	if (mmap(p, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, fd, (off_t)off) ==
+	    MAP_FAILED)
+		return err_errno(e, errno, "memory at 0x%llx", (unsigned long long)gpa);
+	return 0;
+}
+
 const struct gmem_region *gmem_find(const struct gmem *gm, uint64_t gpa, uint64_t len)
 {
 	for (uint32_t i = 0; i < gm->nr_regions; i++) {

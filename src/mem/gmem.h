@@ -38,6 +38,11 @@ void gmem_fini(struct gmem *gm);
 int gmem_add_anon(struct gmem *gm, uint64_t gpa, uint64_t len, struct sm_err *e);
 /* Adds memory that the caller mapped; the region takes `hva` and unmaps it at the end. */
 int gmem_add_mapped(struct gmem *gm, uint64_t gpa, uint64_t len, void *hva, struct sm_err *e);
+/*
+ * Puts a private mapping of `fd` from `off` on, whole pages, in place of memory inside one
+ * region that a backend has not been told of yet. EINVAL: no such range.
+ */
+int gmem_map_file(struct gmem *gm, uint64_t gpa, uint64_t len, int fd, uint64_t off, struct sm_err *e);
 
 /* The region that holds all of [gpa, gpa + len), or NULL. */
 const struct gmem_region *gmem_find(const struct gmem *gm, uint64_t gpa, uint64_t len);

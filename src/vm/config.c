@@ -13,13 +13,13 @@ void vm_config_init(struct vm_config *c)
 {
 	memset(c, 0, sizeof(*c));
 	c->kernel_fd = c->initrd_fd = c->console_fd = c->log_fd = c->vsock_fd = c->run_fd = c->root_fd =
-		c->kvm_fd = -1;
+		c->kvm_fd = c->state_fd = c->memory_fd = -1;
 }
 
 void vm_config_fini(struct vm_config *c)
 {
-	int *const fds[] = { &c->kernel_fd, &c->initrd_fd, &c->console_fd, &c->log_fd,
-			     &c->vsock_fd,  &c->run_fd,	   &c->root_fd,	   &c->kvm_fd };
+	int *const fds[] = { &c->kernel_fd, &c->initrd_fd, &c->console_fd, &c->log_fd,	 &c->vsock_fd,
+			     &c->run_fd,    &c->root_fd,   &c->kvm_fd,	   &c->state_fd, &c->memory_fd };
 
 	for (size_t i = 0; i < NUM_COUNTOF(fds); i++)
 		fd_close(fds[i]);
@@ -37,9 +37,12 @@ int vm_config_check(const struct vm_config *c, struct sm_err *e)
 		return err_set(e, EINVAL, "%u CPUs: from 1 to %d are possible", c->cpus, HV_VCPUS_MAX);
 	if (!hv_backend_find(c->backend))
 		return err_set(e, EINVAL, "backend %s: not built into this worker", c->backend);
-	if (c->kernel_fd < 0 || c->vsock_fd < 0 || c->run_fd < 0)
-		return err_set(e, EBADMSG,
-			       "start message: kernel, vsock and directory descriptors are mandatory");
+	if ((c->kernel_fd < 0 && c->state_fd < 0) || c->vsock_fd < 0 || c->run_fd < 0)
+		return err_set(
+			e, EBADMSG,
+			"start message: kernel or state, vsock and directory descriptors are mandatory");
+	if ((c->state_fd < 0) != (c->memory_fd < 0))
+		return err_set(e, EBADMSG, "start message: state and memory go together");
 	return 0;
 }
 
@@ -66,7 +69,8 @@ static int config_take_fds(const json_t *names, int *fds, size_t nr_fds, struct 
 	} known[] = {
 		{ "kernel", &c->kernel_fd }, { "initrd", &c->initrd_fd }, { "console", &c->console_fd },
 		{ "log", &c->log_fd },	     { "vsock", &c->vsock_fd },	  { "dir", &c->run_fd },
-		{ "root", &c->root_fd },     { "kvm", &c->kvm_fd },
+		{ "root", &c->root_fd },     { "kvm", &c->kvm_fd },	  { "state", &c->state_fd },
+		{ "memory", &c->memory_fd },
 	};
 	size_t nr = json_array_size(names);
 

@@ -24,6 +24,8 @@ struct vm_config {
 	int run_fd;	/* the VM's runtime directory: <vsock>_PORT sockets live there */
 	int root_fd;	/* writable disk */
 	int kvm_fd;	/* /dev/kvm, for that backend */
+	/* A snapshot to go on from, instead of a kernel; both or none. */
+	int state_fd, memory_fd;
 	uint32_t nr_layers;
 	uint32_t layers_wanted;	      /* the start message's count: the rest comes in "layers" messages */
 	int layer_fds[VM_LAYERS_MAX]; /* bottom first */

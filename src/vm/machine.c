@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -20,6 +21,7 @@
 #include "vm/jail.h"
 #include "vm/plan.h"
 #include "vm/platform.h"
+#include "vm/snapshot.h"
 #include "vm/vcpus.h"
 
 #define MACHINE_DEVICES_MAX (PLAN_SLOTS + 4) /* and the platform's own */
@@ -41,6 +43,8 @@ struct machine {
 	struct machine_events ev;
 	const struct log *log;
 	uint32_t nr_vcpus;
+	char backend[16];
+	struct vsock *vsock;
 };
 
 static void machine_irq(void *opaque, uint32_t irq, bool level)
@@ -141,9 +145,11 @@ static int machine_make_vsock(struct machine *m, struct vm_config *cfg, const st
 	struct vsock *vs;
 	int r = vsock_create(vc, &opt, &vs, e);
 
-	if (!r)
-		*ret = vsock_virtio(vs);
-	return r;
+	if (r < 0)
+		return r;
+	m->vsock = vs;
+	*ret = vsock_virtio(vs);
+	return 0;
 }
 
 static int machine_make_balloon(const struct virtio_config *vc, struct virtio_dev **ret, struct sm_err *e)
@@ -253,11 +259,47 @@ static int machine_load_guest(struct machine *m, const struct vm_config *cfg, st
 	return r ? r : hv_vcpu_boot(vcpus_get(m->vcpus, 0), &boot, e);
 }
 
+static struct snapshot_parts machine_parts(struct machine *m)
+{
+	return (struct snapshot_parts){
+		.backend = m->backend,
+		.gm = &m->gm,
+		.hv = m->hv,
+		.vcpus = m->vcpus,
+		.nr_vcpus = m->nr_vcpus,
+		.devices = m->devices,
+		.nr_devices = m->nr_devices,
+	};
+}
+
+/* Memory comes first: a backend may look at it when it is told of it. */
+static int machine_map_memory(struct machine *m, const struct vm_config *cfg, struct snapshot_source *src,
+			      struct sm_err *e)
+{
+	const struct snapshot_parts parts = machine_parts(m);
+	int r = m->platform->add_memory(&m->gm, cfg->memory, e);
+
+	if (r < 0 || cfg->state_fd < 0)
+		return r;
+	r = snapshot_read(cfg->state_fd, src, e);
+	return r ? r : snapshot_map_memory(&parts, src, cfg->memory_fd, e);
+}
+
+/* A fresh kernel, or a machine that goes on where it was saved. */
+static int machine_load(struct machine *m, const struct vm_config *cfg, const struct snapshot_source *src,
+			struct sm_err *e)
+{
+	const struct snapshot_parts parts = machine_parts(m);
+
+	return cfg->state_fd < 0 ? machine_load_guest(m, cfg, e) : snapshot_load(&parts, src, e);
+}
+
 /* The steps of machine_create, each on what the ones before made. */
 static int machine_build(struct machine *m, struct vm_config *cfg, struct sm_err *e)
 {
 	const struct platform_env env = machine_env(m);
-	int r = m->platform->add_memory(&m->gm, cfg->memory, e);
+	struct snapshot_source src = { 0 };
+	int r = machine_map_memory(m, cfg, &src, e);
 
 	if (!r)
 		r = machine_make_hv(m, cfg, e);
@@ -269,7 +311,10 @@ static int machine_build(struct machine *m, struct vm_config *cfg, struct sm_err
 		r = machine_add_virtio(m, cfg, e);
 	if (!r)
 		r = machine_add_doorbells(m, e);
-	return r ? r : machine_load_guest(m, cfg, e);
+	if (!r)
+		r = machine_load(m, cfg, &src, e);
+	snapshot_source_fini(&src);
+	return r;
 }
 
 int machine_create(struct vm_config *cfg, struct loop *main_loop, const struct machine_events *ev,
@@ -286,6 +331,7 @@ int machine_create(struct vm_config *cfg, struct loop *main_loop, const struct m
 	m->ev = *ev;
 	m->log = log;
 	m->nr_vcpus = cfg->cpus;
+	snprintf(m->backend, sizeof(m->backend), "%s", cfg->backend);
 	m->platform = platform_find(hv_backend_find(cfg->backend)->arch);
 	assert(m->platform);
 	gmem_init(&m->gm);
@@ -350,6 +396,19 @@ void machine_destroy(struct machine *m)
 		fd_close(&m->irq_events[i]);
 	gmem_fini(&m->gm);
 	free(m);
+}
+
+bool machine_is_quiet(struct machine *m)
+{
+	return !vsock_connections(m->vsock);
+}
+
+int machine_save(struct machine *m, int pagemap, int state_fd, int memory_fd, struct sm_err *e)
+{
+	const struct snapshot_parts parts = machine_parts(m);
+
+	vcpus_stop(m->vcpus);
+	return snapshot_save(&parts, pagemap, state_fd, memory_fd, e);
 }
 
 void machine_get_stats(const struct machine *m, struct machine_stats *ret)

@@ -24,13 +24,20 @@ struct machine_events {
 };
 
 /*
- * Builds the machine and loads the guest; no thread runs yet. Takes the descriptors of
- * `cfg` that devices keep. `main_loop`, `log` and `ev` outlive the machine.
+ * Builds the machine and loads the guest, or the snapshot `cfg` names; no thread runs yet. Takes the
+ * descriptors of `cfg` that devices keep. `main_loop`, `log` and `ev` outlive the machine.
  */
 int machine_create(struct vm_config *cfg, struct loop *main_loop, const struct machine_events *ev,
 		   const struct log *log, struct machine **ret, struct sm_err *e);
 /* Starts the threads, each jailed before the first guest instruction. */
 int machine_start(struct machine *m, struct sm_err *e);
+/* No connection between host and guest is open: what a base snapshot waits for. */
+bool machine_is_quiet(struct machine *m);
+/*
+ * Stops the vCPUs for good and writes the machine's state and memory into the empty files.
+ * `pagemap` is /proc/self/pagemap. On the main loop; only destroying is allowed afterwards.
+ */
+int machine_save(struct machine *m, int pagemap, int state_fd, int memory_fd, struct sm_err *e);
 /* Stops the threads and frees everything. The main loop must not be running. NULL is accepted. */
 void machine_destroy(struct machine *m);
 

@@ -6,16 +6,19 @@
  *
  * Library -> worker
  *   {"op":"start", "memory":BYTES, "cpus":N, "backend":"soft", "cmdline":"...",
- *    "layers":N, "fds":["kernel","initrd","console","log","vsock","dir","root","kvm"]}
+ *    "layers":N, "fds":["kernel","initrd","console","log","vsock","dir","root","kvm",
+ *    "state","memory"]}
  *        beside it the named descriptors in that order, then layer images, bottom first
  *   {"op":"layers"}          beside it more layer images, until there are N
  *   {"op":"stats"}
+ *   {"op":"snapshot"}        beside it two empty files: state, memory; the machine ends
  *   {"op":"stop"}            power off now; the worker exits 0
  * Worker -> library
  *   {"op":"ready", "instructions":N, ...}     the agent dials the host: its numbers so far, as in stats
  *   {"op":"started", "us":N}                  jail closed, vCPUs running; us since the start message
  *   {"op":"error", "code":N, "text":"..."}    the VM could not be started; the worker exits 1
  *   {"op":"stats", "instructions":N, "exits":{"mmio":N, "pio":N, "other":N}, "guest_faults":N}
+ *   {"op":"saved", "us":N}                    snapshot written; then the worker exits
  *   {"op":"ended", "reason":"shutdown"|"reset"|"fault"|"stop", "text":"..."}   then the worker exits
  * When the library's end closes, the worker exits: no VM outlives its owner.
  */

@@ -5,6 +5,7 @@
  * the guest or the owner ends it.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,12 +27,20 @@
 #define WORKER_CONSOLE_MAX (16u << 20)
 #define WORKER_PORT_READY 1027
 #define WORKER_FILES 4096
+/* How long a snapshot waits for connections to close. */
+#define WORKER_QUIET_NS 500000u
+#define WORKER_QUIET_TRIES 4000u
 
 struct worker {
 	struct loop *loop;
 	struct machine *machine;
 	struct log log;
 	int console_fd, log_fd, dial_fd;
+	int pagemap_fd; /* opened before the jail closes */
+	/* A "snapshot" that waits for the last connection to go; -1: none does. */
+	int state_fd, memory_fd;
+	struct loop_source *retry;
+	uint32_t nr_retries;
 	uint64_t console_len; /* bytes so far */
 	uint64_t start_ns;
 	bool ready_told;
@@ -141,14 +150,51 @@ static void worker_stop(struct worker *w, const char *reason)
 	loop_stop(w->loop);
 }
 
+/* The guest's side of a connection closes soon after ours, unless it does not want to. */
+static void worker_snapshot(void *opaque)
+{
+	struct worker *w = opaque;
+	uint64_t begun = worker_now_ns();
+	struct sm_err e;
+	int r;
+
+	if (!machine_is_quiet(w->machine) && w->nr_retries++ < WORKER_QUIET_TRIES) {
+		loop_arm(w->retry, WORKER_QUIET_NS);
+		return;
+	}
+	if (!machine_is_quiet(w->machine))
+		r = err_set(&e, EBUSY, "snapshot: the guest keeps a connection open");
+	else
+		r = machine_save(w->machine, w->pagemap_fd, w->state_fd, w->memory_fd, &e);
+	if (r < 0)
+		worker_fail(&e);
+	else
+		worker_send(json_pack("{s:s, s:I}", "op", "saved", "us",
+				      (json_int_t)((worker_now_ns() - begun) / 1000)));
+	worker_stop(w, NULL);
+}
+
+/* One at a time, with the two files. */
+static void worker_take_snapshot(struct worker *w, int *fds, size_t nr_fds)
+{
+	if (nr_fds == 2 && w->state_fd < 0) {
+		w->state_fd = fd_steal(&fds[0]);
+		w->memory_fd = fd_steal(&fds[1]);
+		worker_snapshot(w);
+	}
+	while (nr_fds)
+		fd_close(&fds[--nr_fds]);
+}
+
 /* A message of the owner, or its end. */
 static void worker_control(void *opaque, uint32_t events)
 {
 	struct worker *w = opaque;
 	char text[WORKER_MSG_MAX];
 	const char *op = "";
-	size_t nr_fds;
-	ssize_t n = fd_recv_msg(WORKER_FD, text, sizeof(text), NULL, 0, &nr_fds);
+	int fds[2] = { -1, -1 };
+	size_t nr_fds = 0;
+	ssize_t n = fd_recv_msg(WORKER_FD, text, sizeof(text), fds, 2, &nr_fds);
 	json_t *o = n > 0 ? json_loadb(text, (size_t)n, 0, NULL) : NULL;
 
 	(void)events;
@@ -158,6 +204,8 @@ static void worker_control(void *opaque, uint32_t events)
 		worker_stop(w, "stop");
 	else if (!strcmp(op, "stats"))
 		worker_tell_stats(w, "stats");
+	else if (!strcmp(op, "snapshot"))
+		worker_take_snapshot(w, fds, nr_fds);
 	json_decref(o);
 }
 
@@ -213,6 +261,7 @@ static int worker_build(struct worker *w, struct vm_config *cfg, struct sm_err *
 	if (!r)
 		r = worker_take_config(cfg, e);
 	w->start_ns = worker_now_ns();
+	w->pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	/* Where it is forbidden, landlock and seccomp stand alone; doctor says so. */
 	if (!r)
 		isolate_process(NULL);
@@ -227,6 +276,8 @@ static int worker_build(struct worker *w, struct vm_config *cfg, struct sm_err *
 	r = jail_enter(JAIL_WORKER, e);
 	if (!r)
 		r = loop_create(&w->loop, e);
+	if (!r && !(w->retry = loop_add_timer(w->loop, worker_snapshot, w)))
+		r = err_errno(e, ENOMEM, "worker");
 	if (!r)
 		r = machine_create(cfg, w->loop, &ev, &w->log, &w->machine, e);
 	if (!r && !loop_add_fd(w->loop, WORKER_FD, EPOLLIN, worker_control, w))
@@ -238,7 +289,14 @@ static int worker_build(struct worker *w, struct vm_config *cfg, struct sm_err *
 
 int main(void)
 {
-	struct worker w = { .console_fd = -1, .log_fd = -1, .dial_fd = -1 };
+	struct worker w = {
+		.console_fd = -1,
+		.log_fd = -1,
+		.dial_fd = -1,
+		.pagemap_fd = -1,
+		.state_fd = -1,
+		.memory_fd = -1,
+	};
 	struct vm_config cfg;
 	struct sm_err e;
 	int r;

@@ -10,11 +10,12 @@ import sys
 MAY = {
     "util": set(),
     "mem": {"util"},
+    "snap": {"util", "mem"},
     "bus": {"util", "mem"},
     "hv": {"util", "mem", "arch/arm64/layout.h", "arch/x86_64/layout.h"},
     "arch": {"util", "mem", "hv/hv.h"},
     "devices": {"util", "mem", "bus"},
-    "vm": {"util", "mem", "bus", "hv", "arch", "devices", "guest"},
+    "vm": {"util", "mem", "snap", "bus", "hv", "arch", "devices", "guest"},
     "oci": {"util"},
     "image": {"util", "oci"},
     "api": {"util", "oci", "guest", "vm/agent.h", "vm/worker-proto.h", "vm/jail.h", "hv/hv.h"},

@@ -35,7 +35,8 @@ static int file_pwritev(struct disk *d, const struct iovec *iov, int nr, uint64_
 	return gmem_pwritev(to_file(d)->fd, iov, nr, off);
 }
 
-/* syscalls disk: fdatasync */
+/* On the loop when a machine is saved. */
+/* syscalls loop disk: fdatasync */
 static int file_flush(struct disk *d)
 {
 	return fdatasync(to_file(d)->fd) ? -errno : 0;

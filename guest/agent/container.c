@@ -68,6 +68,13 @@ void container_set_hostname(const char *name)
 				     name, "\n", NULL));
 }
 
+void container_set_boot_id(const char *id)
+{
+	char text[128];
+
+	write_etc(CONTAINER_BOOT_ID, text_join(text, sizeof(text), id, "\n", NULL));
+}
+
 /* ---- processes ---- */
 
 static pid_t fork_with(uint64_t flags, int cgroup, int *ret_pidfd)

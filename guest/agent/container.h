@@ -26,6 +26,9 @@ const struct container_place *container_get_place(void);
 enum container_state container_get_state(void);
 /* The name goes to the kernel and to the files in `etc`. */
 void container_set_hostname(const char *name);
+/* What containers read from now on; until then it is the kernel's. */
+#define CONTAINER_BOOT_ID "boot_id" /* in `etc` */
+void container_set_boot_id(const char *id);
 
 /*
  * As fork(2): PID 1 of a new container (state becomes STARTING), a process of the running

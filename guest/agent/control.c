@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "guest/agent/container.h"
+#include "guest/agent/identity.h"
 #include "guest/agent/session.h"
 #include "guest/agent/settings.h"
 #include "guest/agent/text.h"
@@ -50,8 +51,21 @@ static void power_off(void)
 	reboot(RB_POWER_OFF);
 }
 
+/* The host goes on only after the answer: no command runs before. */
+static bool resume(struct conn *c, const struct frame *f)
+{
+	struct frame_reader r = frame_reader_of(f);
+
+	if (!identity_resume(&r))
+		return false;
+	conn_send_ok(c, f->stream);
+	return true;
+}
+
 bool control_frame(struct conn *c, const struct frame *f)
 {
+	if (f->type == SMP_RESUME)
+		return resume(c, f);
 	if (f->type == SMP_CONTAINER) {
 		if (container_get_state() != CONTAINER_NONE || !settings_take(f))
 			return false;

@@ -2,63 +2,24 @@
 #include "guest/agent/serve.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/random.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <linux/vm_sockets.h> /* needs sys/socket.h */
-#include <time.h>
 #include <unistd.h>
 
 #include "guest/agent/conn.h"
-#include "guest/agent/container.h"
+#include "guest/agent/identity.h"
 #include "guest/agent/text.h"
-
-#define ENTROPY_MIN 32u
-#define ENTROPY_MAX 4096u
-
-static void add_entropy(const uint8_t *data, uint32_t len)
-{
-	/* struct rand_pool_info: bits, bytes, the bytes. */
-	uint32_t pool[2 + ENTROPY_MAX / 4] = { len * 8, len };
-	int fd = open("/dev/random", O_RDWR | O_CLOEXEC);
-
-	memcpy(pool + 2, data, len);
-	if (fd < 0 || ioctl(fd, RNDADDENTROPY, pool))
-		text_log("entropy: ", text_errno(errno), NULL);
-	if (fd >= 0)
-		close(fd);
-}
-
-static void set_clock(uint64_t ns)
-{
-	struct timespec t = { .tv_sec = (time_t)(ns / 1000000000u), .tv_nsec = (long)(ns % 1000000000u) };
-
-	if (ns && clock_settime(CLOCK_REALTIME, &t))
-		text_log("clock: ", text_errno(errno), NULL);
-}
 
 static bool on_frame(struct conn *c, const struct frame *f)
 {
 	struct frame_reader r = frame_reader_of(f);
-	const char *hostname;
-	const uint8_t *entropy;
-	uint32_t len;
-	uint64_t ns;
 
 	if (f->type != SMP_HELLO_OK || f->stream)
 		return false;
 	frame_get_u32(&r); /* the host's version: this side speaks its own */
-	hostname = frame_get_str(&r);
-	ns = frame_get_u64(&r);
-	entropy = frame_get_blob(&r, &len);
-	if (!frame_reader_done(&r) || len < ENTROPY_MIN || len > ENTROPY_MAX || strlen(hostname) > 64)
+	if (!identity_greet(&r))
 		return false;
-	add_entropy(entropy, len);
-	set_clock(ns);
-	if (*hostname)
-		container_set_hostname(hostname);
 	conn_send_ok(c, 0);
 	return true;
 }

@@ -117,19 +117,32 @@ static void bind_etc(size_t i, int tree)
 	syscall(SYS_move_mount, tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_SYMLINKS);
 }
 
+/* The kernel's own never changes, and all VMs of a snapshot have it. */
+static void bind_boot_id(int tree)
+{
+	syscall(SYS_move_mount, tree, "", AT_FDCWD, "/proc/sys/kernel/random/boot_id",
+		MOVE_MOUNT_F_EMPTY_PATH);
+}
+
+static int take_tree(const char *name)
+{
+	char path[128];
+
+	text_join(path, sizeof(path), container_get_place()->etc, "/", name, NULL);
+	return (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+}
+
 int container_build(char *why, size_t why_size)
 {
-	int trees[NR_ETC], err;
-	char path[128];
+	int trees[NR_ETC], boot_id, err;
 
 	umask(0);
 	/* Now that it is in its cgroup: that one becomes the namespace's root. */
 	if (container_get_place()->cgroup && unshare(CLONE_NEWCGROUP))
 		return fail(errno, "unshare", "cgroup", why, why_size);
-	for (size_t i = 0; i < NR_ETC; i++) {
-		text_join(path, sizeof(path), container_get_place()->etc, "/", etc_files[i], NULL);
-		trees[i] = (int)syscall(SYS_open_tree, AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
-	}
+	for (size_t i = 0; i < NR_ETC; i++)
+		trees[i] = take_tree(etc_files[i]);
+	boot_id = take_tree(CONTAINER_BOOT_ID);
 	err = change_root(why, why_size);
 	if (!err)
 		err = mount_all(why, why_size);
@@ -145,6 +158,10 @@ int container_build(char *why, size_t why_size)
 			continue;
 		bind_etc(i, trees[i]);
 		close(trees[i]);
+	}
+	if (boot_id >= 0) {
+		bind_boot_id(boot_id);
+		close(boot_id);
 	}
 	umask(022);
 	return 0;

@@ -34,6 +34,7 @@ static bool on_frame(struct conn *c, const struct frame *f)
 	case SMP_STATS:
 	case SMP_POWEROFF:
 	case SMP_CONTAINER:
+	case SMP_RESUME:
 		return control_frame(c, f);
 	case SMP_ATTACH:
 	case SMP_SESSIONS:
@@ -41,7 +42,6 @@ static bool on_frame(struct conn *c, const struct frame *f)
 	case SMP_TAR_OUT:
 	case SMP_DIAL:
 	case SMP_MOUNT:
-	case SMP_RESUME:
 	case SMP_NET_UP:
 		conn_send_error(c, f->stream, ENOSYS, "this agent cannot do that", NULL);
 		return true;

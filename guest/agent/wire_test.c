@@ -244,9 +244,35 @@ static void sync_is_answered(void **state)
 	close(fd);
 }
 
+static void resume_renames_and_renews(void **state)
+{
+	struct agent_identity id = { .hostname = "resumed", .generation = { 0xab } };
+	int fd = fixture_dial(state, 's');
+
+	assert_int_equal(agent_resume(fd, &id, NULL), 0);
+	run_expect(state, "hostname; cat /proc/sys/kernel/random/boot_id", 0,
+		   "resumed\nab000000-0000-4000-8000-000000000000\n");
+	close(fd);
+}
+
+static void resume_that_is_cut_ends_the_connection(void **state)
+{
+	struct wire w = { .fd = fixture_dial(state, 's') };
+	struct frame f;
+
+	frame_begin(&w.out, SMP_RESUME, 1);
+	frame_put_str(&w.out, "name");
+	frame_end(&w.out);
+	wire_flush(&w);
+	assert_false(wire_next(&w, &f));
+	wire_fini(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		FIXTURE_TEST(resume_renames_and_renews),
+		FIXTURE_TEST(resume_that_is_cut_ends_the_connection),
 		FIXTURE_TEST(one_connection_carries_many_sessions),
 		FIXTURE_TEST(nothing_is_sent_without_credit),
 		FIXTURE_TEST(file_is_written_read_and_described),

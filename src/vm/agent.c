@@ -103,11 +103,35 @@ static bool hello_is_valid(const struct frame *f)
 
 static void put_identity(struct frame_output *out, const struct agent_identity *id)
 {
-	frame_begin(out, SMP_HELLO_OK, 0);
-	frame_put_u32(out, SMP_VERSION);
 	frame_put_str(out, id->hostname);
 	frame_put_u64(out, id->realtime_ns);
 	frame_put_blob(out, id->entropy, sizeof(id->entropy));
+}
+
+static void put_hello(struct frame_output *out, const struct agent_identity *id)
+{
+	frame_begin(out, SMP_HELLO_OK, 0);
+	frame_put_u32(out, SMP_VERSION);
+	put_identity(out, id);
+	frame_end(out);
+}
+
+/* A random UUID (RFC 4122, version 4) of the 16 bytes. */
+static void put_generation(struct frame_output *out, const uint8_t g[16])
+{
+	char text[37];
+
+	snprintf(text, sizeof(text), "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+		 g[0], g[1], g[2], g[3], g[4], g[5], (g[6] & 0x0f) | 0x40, g[7], (g[8] & 0x3f) | 0x80, g[9],
+		 g[10], g[11], g[12], g[13], g[14], g[15]);
+	frame_put_str(out, text);
+}
+
+static void put_resume(struct frame_output *out, const struct agent_identity *id)
+{
+	frame_begin(out, SMP_RESUME, 1);
+	put_identity(out, id);
+	put_generation(out, id->generation);
 	frame_end(out);
 }
 
@@ -125,7 +149,7 @@ int agent_hello(int fd, const struct agent_identity *id, struct sm_err *e)
 	if (!r && !hello_is_valid(&f))
 		r = err_set(e, EPROTO, "the guest agent's hello is not valid");
 	if (!r) {
-		put_identity(&out, id);
+		put_hello(&out, id);
 		r = send_all(fd, &out, deadline, e);
 	}
 	if (!r)
@@ -179,6 +203,16 @@ int agent_set(int fd, const struct agent_settings *s, struct sm_err *e)
 		frame_put_u64(&out, s->limits[i].hard);
 	}
 	frame_end(&out);
+	return ask(fd, &out, true, e);
+}
+
+int agent_resume(int fd, const struct agent_identity *id, struct sm_err *e)
+{
+	struct frame_output out = { 0 };
+
+	if (strlen(id->hostname) > 64)
+		return err_set(e, EINVAL, "hostname %s: longer than 64 bytes", id->hostname);
+	put_resume(&out, id);
 	return ask(fd, &out, true, e);
 }
 

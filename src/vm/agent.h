@@ -23,6 +23,7 @@ struct agent_identity {
 	const char *hostname; /* at most 64 bytes */
 	uint64_t realtime_ns; /* 0: leave the clock alone */
 	uint8_t entropy[AGENT_ENTROPY_LEN];
+	uint8_t generation[16]; /* random; what the guest's boot id becomes after a restore */
 };
 
 /*
@@ -30,6 +31,12 @@ struct agent_identity {
  * returns when the agent has applied it. The descriptor stays the caller's.
  */
 int agent_hello(int fd, const struct agent_identity *id, struct sm_err *e);
+
+/*
+ * On a connection that agent_connect() prepared, to a guest that goes on from a snapshot:
+ * gives it its identity and fresh randomness; returns when the agent has applied them.
+ */
+int agent_resume(int fd, const struct agent_identity *id, struct sm_err *e);
 
 /* On a fresh connection to the VM's vsock socket: asks for the agent's port. */
 int agent_connect(int fd, struct sm_err *e);

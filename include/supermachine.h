@@ -172,19 +172,26 @@ struct sm_vm_options {
 	const char *const *hosts;      /* "name:address", for /etc/hosts */
 	const char *const *dns;	       /* addresses of name servers, for /etc/resolv.conf */
 	const char *const *dns_search; /* domains */
+	bool boot;		       /* boot the guest kernel also where a snapshot could be restored */
 };
 
 /* Wall time of each stage of a start, microseconds since sm_vm_start was called. */
 struct sm_timings {
-	uint64_t worker_us;    /* worker process up */
+	uint64_t worker_us;    /* worker process started, its files open */
 	uint64_t machine_us;   /* machine built, jail closed, first guest instruction */
 	uint64_t agent_us;     /* the guest agent said it is ready */
 	uint64_t instructions; /* guest instructions until then; 0 where not counted */
 	/* How often vCPUs came out to the worker until then, by cause. */
 	uint64_t exits_mmio, exits_pio, exits_other;
+	bool restored;	      /* it went on from a snapshot; the numbers above are of no boot then */
+	uint64_t snapshot_us; /* the snapshot was found, or made first */
 };
 
-/* Boots a VM of `image` and returns when its agent is ready. */
+/*
+ * Starts a VM of `image` and returns when its agent is ready. The first start with such
+ * options boots it and keeps a snapshot in the store, from which later ones go on; with a
+ * kernel, initrd or console of your own it always boots.
+ */
 SM_API int sm_vm_start(struct sm_image *image, const struct sm_vm_options *o, struct sm_vm **ret,
 		       struct sm_err *e);
 /* Kills the VM, removes its runtime directory and frees the handle. NULL is accepted. */

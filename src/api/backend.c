@@ -25,13 +25,13 @@ static int backend_probe_soft(struct sm_err *e)
 static const struct backend backends[] = {
 #if defined(__x86_64__)
 	{ "kvm", "linux/amd64", "x86_64", "vmlinux", "console=ttyS0 reboot=k pci=off", kvm_probe,
-	  "the processor's virtualization, through /dev/kvm", "/dev/kvm" },
+	  "the processor's virtualization, through /dev/kvm", "/dev/kvm", false },
 #elif defined(__aarch64__)
 	{ "kvm", "linux/arm64", "arm64", "Image", "console=ttyAMA0 reboot=t", kvm_probe,
-	  "the processor's virtualization, through /dev/kvm", "/dev/kvm" },
+	  "the processor's virtualization, through /dev/kvm", "/dev/kvm", false },
 #endif
 	{ "soft", "linux/arm64", "arm64", "Image", "console=ttyAMA0 reboot=t", backend_probe_soft,
-	  "an arm64 computer in software, which needs nothing of the machine", NULL },
+	  "an arm64 computer in software, which needs nothing of the machine", NULL, true },
 };
 
 /* The first that works and whose guest kernel is there; soft works everywhere. */

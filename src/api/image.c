@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/base.h"
 #include "api/options.h"
 #include "oci/reference.h"
 #include "util/fd.h"
@@ -201,6 +202,8 @@ int sm_image_remove(struct sm_ctx *ctx, const char *reference, struct sm_err *e)
 	if (r < 0)
 		return r;
 	r = store_remove(store, ref.text, &freed, e);
+	if (!r)
+		base_sweep(store);
 	store_close(store);
 	return r;
 }

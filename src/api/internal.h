@@ -41,6 +41,7 @@ struct sm_vm {
 	struct sm_timings timings;
 	uint64_t t0_us;	 /* when sm_vm_start was called */
 	bool ready_told; /* the worker says that the agent is there */
+	bool saved;	 /* the worker has written the snapshot */
 	uint32_t refs;	 /* atomic: the handle and each process */
 	bool kept;	 /* the directory outlives the VM */
 	bool opened;	 /* somebody else's VM: see life.c */
@@ -86,6 +87,7 @@ struct backend {
 	int (*probe)(struct sm_err *e);	    /* 0 when it runs Linux here */
 	const char *what;		    /* one sentence for people */
 	const char *device;		    /* file the worker is handed, or NULL */
+	bool snapshots;			    /* VMs go on from base snapshots */
 };
 /* NULL and "auto" are the best that works; a named one that does not is an error. */
 int backend_choose(struct sm_ctx *ctx, const char *wanted, const struct backend **ret, struct sm_err *e);

@@ -34,14 +34,14 @@ static json_t *pack_path(const char *path)
 
 static json_t *pack_vm(const struct sm_vm_options *o)
 {
-	return json_pack("{s:I, s:I, s:o*, s:o*, s:o*, s:o*, s:o*, s:b, s:b, s:o*, s:o*, s:o*, s:o*, s:o*}",
-			 "memory", (json_int_t)o->memory, "cpus", (json_int_t)o->cpus, "backend",
-			 pack_string(o->backend), "kernel", pack_path(o->kernel), "initrd",
-			 pack_path(o->initrd), "hostname", pack_string(o->hostname), "console",
-			 pack_path(o->console), "tmpfs_root", o->tmpfs_root, "read_only", o->read_only,
-			 "tmpfs", pack_list(o->tmpfs), "ulimits", pack_list(o->ulimits), "hosts",
-			 pack_list(o->hosts), "dns", pack_list(o->dns), "dns_search",
-			 pack_list(o->dns_search));
+	return json_pack(
+		"{s:I, s:I, s:o*, s:o*, s:o*, s:o*, s:o*, s:b, s:b, s:o*, s:o*, s:o*, s:o*, s:o*, s:b}",
+		"memory", (json_int_t)o->memory, "cpus", (json_int_t)o->cpus, "backend",
+		pack_string(o->backend), "kernel", pack_path(o->kernel), "initrd", pack_path(o->initrd),
+		"hostname", pack_string(o->hostname), "console", pack_path(o->console), "tmpfs_root",
+		o->tmpfs_root, "read_only", o->read_only, "tmpfs", pack_list(o->tmpfs), "ulimits",
+		pack_list(o->ulimits), "hosts", pack_list(o->hosts), "dns", pack_list(o->dns), "dns_search",
+		pack_list(o->dns_search), "boot", o->boot);
 }
 
 static json_t *pack_command(const struct sm_exec_options *o)
@@ -81,12 +81,12 @@ static int unpack_vm(json_t *json, struct keeper_request *r)
 {
 	struct sm_vm_options *o = &r->vm;
 	json_int_t memory, cpus;
-	int tmpfs, read_only;
+	int tmpfs, read_only, boot;
 
-	if (json_unpack(json, "{s:I, s:I, s?s, s?s, s?s, s?s, s?s, s:b, s:b}", "memory", &memory, "cpus",
+	if (json_unpack(json, "{s:I, s:I, s?s, s?s, s?s, s?s, s?s, s:b, s:b, s:b}", "memory", &memory, "cpus",
 			&cpus, "backend", &o->backend, "kernel", &o->kernel, "initrd", &o->initrd, "hostname",
-			&o->hostname, "console", &o->console, "tmpfs_root", &tmpfs, "read_only",
-			&read_only) < 0)
+			&o->hostname, "console", &o->console, "tmpfs_root", &tmpfs, "read_only", &read_only,
+			"boot", &boot) < 0)
 		return -EPROTO;
 	o->size = sizeof(*o);
 	o->memory = (uint64_t)memory;
@@ -98,6 +98,7 @@ static int unpack_vm(json_t *json, struct keeper_request *r)
 	o->hosts = unpack_list(r, 2, json, "hosts");
 	o->dns = unpack_list(r, 3, json, "dns");
 	o->dns_search = unpack_list(r, 4, json, "dns_search");
+	o->boot = boot;
 	return 0;
 }
 

@@ -127,7 +127,7 @@ int vm_worker_message(struct sm_vm *vm, struct sm_err *e)
 {
 	char text[WORKER_MSG_MAX];
 	const char *op = "", *reason = "", *why = "";
-	json_int_t code = EIO;
+	json_int_t code = EIO, us = 0;
 	size_t nr_fds;
 	ssize_t n = fd_recv_msg(vm->ctl_fd, text, sizeof(text), NULL, 0, &nr_fds);
 	json_t *o = n > 0 ? json_loadb(text, (size_t)n, 0, NULL) : NULL;
@@ -135,7 +135,8 @@ int vm_worker_message(struct sm_vm *vm, struct sm_err *e)
 
 	if (n <= 0 || !o)
 		return vm_worker_died(vm, e);
-	json_unpack(o, "{s:s, s?s, s?s, s?I}", "op", &op, "reason", &reason, "text", &why, "code", &code);
+	json_unpack(o, "{s:s, s?s, s?s, s?I, s?I}", "op", &op, "reason", &reason, "text", &why, "code", &code,
+		    "us", &us);
 	if (!strcmp(op, "error")) {
 		/* What the kernel refused is doctor's field. */
 		r = err_set(e, code > 0 ? (int)code : EIO, "%s%s", why,
@@ -143,10 +144,12 @@ int vm_worker_message(struct sm_vm *vm, struct sm_err *e)
 	} else if (!strcmp(op, "ended")) {
 		r = vm_guest_ended(vm, reason, why, e);
 	} else if (!strcmp(op, "started")) {
-		vm->timings.machine_us = vm_now_us() - vm->t0_us;
+		vm->timings.machine_us = vm->timings.worker_us + (uint64_t)us;
 	} else if (!strcmp(op, "ready")) {
 		vm_take_timings(vm, o);
 		vm->ready_told = true;
+	} else if (!strcmp(op, "saved")) {
+		vm->saved = true;
 	}
 	json_decref(o);
 	return r;

@@ -21,6 +21,7 @@
 #include "api/child.h"
 #include "api/settings.h"
 #include "api/options.h"
+#include "api/vm.h"
 #include "guest/proto.h"
 #include "util/fd.h"
 #include "util/num.h"
@@ -43,8 +44,8 @@ uint64_t vm_now_us(void)
 
 /* What goes to the worker beside the start message. */
 struct vm_files {
-	const char *names[8];
-	int fds[8];
+	const char *names[10];
+	int fds[10];
 	size_t nr;
 	int layers[RECORD_LAYERS_MAX];
 	size_t nr_layers;
@@ -118,27 +119,60 @@ static int vm_add_outputs(const struct sm_vm_options *o, struct sm_vm *vm, struc
 	return 0;
 }
 
-/* The template is made once a store; each VM works on a copy that has no name and so dies with it. */
-static int vm_add_root_disk(struct sm_vm *vm, struct vm_files *f, struct sm_err *e)
+/* The template is made once a store. */
+static int vm_open_template(struct sm_vm *vm, int *ret, struct sm_err *e)
 {
 	struct sm_ctx *ctx = vm->ctx;
 	const char *argv[] = { "supermachine-image", "template", "--home", ctx->places.home, NULL };
-	FD_CLEANUP int template = -1;
-	int disk, r = store_open_template(vm->image->store, &template, e);
+	int r = store_open_template(vm->image->store, ret, e);
 
 	if (r == -ENOENT) {
 		r = image_tool_run(ctx, argv, &(struct image_tool_calls){ 0 }, e);
 		if (!r)
-			r = store_open_template(vm->image->store, &template, e);
+			r = store_open_template(vm->image->store, ret, e);
 	}
+	return r;
+}
+
+/* Each VM works on a copy that has no name and so dies with it. */
+static int vm_add_root_disk(struct sm_vm *vm, const struct vm_plan *plan, struct vm_files *f,
+			    struct sm_err *e)
+{
+	FD_CLEANUP int template = -1;
+	int disk, r = plan->base ? 0 : vm_open_template(vm, &template, e);
+
 	if (r < 0)
 		return r;
-	disk = openat(store_fd(vm->image->store), "tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	disk = plan->disk < 0
+		       ? openat(store_fd(vm->image->store), "tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600)
+		       : fcntl(plan->disk, F_DUPFD_CLOEXEC, 3);
 	if (disk < 0)
 		return err_errno(e, errno, "writable disk");
 	vm_files_add(f, "root", disk);
 	f->root_disk = true;
-	return store_copy_sparse(template, disk, e);
+	return store_copy_sparse(plan->base ? plan->base->disk : template, disk, e);
+}
+
+static int vm_add_dup(struct vm_files *f, const char *name, int fd, struct sm_err *e)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	if (copy < 0)
+		return err_errno(e, errno, "snapshot: %s", name);
+	vm_files_add(f, name, copy);
+	return 0;
+}
+
+/* What the machine begins with: a kernel, or where another one stopped. */
+static int vm_add_beginning(struct sm_vm *vm, const struct vm_plan *plan, struct vm_files *f,
+			    struct sm_err *e)
+{
+	int r;
+
+	if (!plan->base)
+		return vm_add_guest(vm->ctx, plan->b, plan->o, f, e);
+	r = vm_add_dup(f, "state", plan->base->state, e);
+	return r ? r : vm_add_dup(f, "memory", plan->base->memory, e);
 }
 
 /* The worker opens nothing by name: the device too is handed over. */
@@ -201,17 +235,43 @@ static int vm_send_start(struct sm_vm *vm, const struct backend *b, const struct
 
 /* ---- readiness ---- */
 
-static int vm_greet(struct sm_vm *vm, const char *hostname, struct sm_err *e)
+static int vm_make_identity(struct sm_vm *vm, const struct sm_vm_options *o, struct agent_identity *ret,
+			    struct sm_err *e)
 {
-	struct agent_identity id = { .hostname = hostname ? hostname : vm->id };
 	struct timespec now;
-	int r;
 
-	if (getrandom(id.entropy, sizeof(id.entropy), 0) != sizeof(id.entropy))
+	*ret = (struct agent_identity){ .hostname = o->hostname ? o->hostname : vm->id };
+	if (getrandom(ret->entropy, sizeof(ret->entropy), 0) != sizeof(ret->entropy) ||
+	    getrandom(ret->generation, sizeof(ret->generation), 0) != sizeof(ret->generation))
 		return err_errno(e, errno, "entropy for the guest");
 	clock_gettime(CLOCK_REALTIME, &now);
-	id.realtime_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-	r = agent_hello(vm->ready_fd, &id, e);
+	ret->realtime_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	return 0;
+}
+
+static int vm_greet(struct sm_vm *vm, const struct sm_vm_options *o, struct sm_err *e)
+{
+	struct agent_identity id;
+	int r = vm_make_identity(vm, o, &id, e);
+
+	if (!r)
+		r = agent_hello(vm->ready_fd, &id, e);
+	return r ? err_prefix(e, "VM %s", vm->id) : 0;
+}
+
+/* The guest goes on where it was saved: from here on it is another one. */
+static int vm_resume(struct sm_vm *vm, const struct sm_vm_options *o, struct sm_err *e)
+{
+	FD_CLEANUP int fd = -1;
+	struct agent_identity id;
+	int r = vm_make_identity(vm, o, &id, e);
+
+	if (!r)
+		r = rundir_connect(vm->dir_fd, "vsock", &fd, e);
+	if (!r)
+		r = agent_connect(fd, e);
+	if (!r)
+		r = agent_resume(fd, &id, e);
 	return r ? err_prefix(e, "VM %s", vm->id) : 0;
 }
 
@@ -262,8 +322,34 @@ static void vm_name_file(const char *kind, const char *path, struct sm_err *e)
 	snprintf(e->text, sizeof(e->text), "%s %.200s%.280s", kind, path, rest);
 }
 
+static int vm_add_files(struct sm_vm *vm, const struct vm_plan *plan, struct vm_files *f, struct sm_err *e)
+{
+	int r = vm_add_beginning(vm, plan, f, e);
+
+	if (!r)
+		r = vm_add_outputs(plan->o, vm, f, e);
+	if (!r && !plan->o->tmpfs_root)
+		r = vm_add_root_disk(vm, plan, f, e);
+	if (!r)
+		r = vm_add_device(plan->b, f, e);
+	return r ? r : vm_add_layers(vm, f, e);
+}
+
+/* Until the agent knows who it is. */
+static int vm_meet_agent(struct sm_vm *vm, const struct vm_plan *plan, int listener, struct sm_err *e)
+{
+	int r = plan->base ? vm_explain(vm, vm_resume(vm, plan->o, e), e) : vm_wait_ready(vm, listener, e);
+
+	/* The worker's word about the start came long before the agent's. */
+	while (!r && !vm->timings.machine_us)
+		r = vm_worker_message(vm, e);
+	if (!r && !plan->base)
+		r = vm_explain(vm, vm_greet(vm, plan->o, e), e);
+	return r;
+}
+
 /* Everything between a made handle and a greeted agent. */
-static int vm_boot(struct sm_vm *vm, const struct sm_vm_options *o, const struct backend *b, struct sm_err *e)
+static int vm_begin(struct sm_vm *vm, const struct vm_plan *plan, struct sm_err *e)
 {
 	struct vm_files f = { .nr = 0 };
 	FD_CLEANUP int listener = -1;
@@ -272,31 +358,34 @@ static int vm_boot(struct sm_vm *vm, const struct sm_vm_options *o, const struct
 	if (!r)
 		r = rundir_listen(vm->dir_fd, "vsock_1027", &listener, e);
 	if (!r)
-		r = vm_add_guest(vm->ctx, b, o, &f, e);
-	if (!r)
-		r = vm_add_outputs(o, vm, &f, e);
-	if (!r && !o->tmpfs_root)
-		r = vm_add_root_disk(vm, &f, e);
-	if (!r)
-		r = vm_add_device(b, &f, e);
-	if (!r)
-		r = vm_add_layers(vm, &f, e);
-	if (!r)
 		r = vm_worker_start(vm, e);
-	if (!r) {
-		vm->timings.worker_us = vm_now_us() - vm->t0_us;
-		r = vm_send_start(vm, b, o, &f, e);
-	}
+	if (!r)
+		r = vm_add_files(vm, plan, &f, e);
+	vm->timings.worker_us = vm_now_us() - vm->t0_us;
+	if (!r)
+		r = vm_send_start(vm, plan->b, plan->o, &f, e);
 	vm_files_fini(&f);
 	if (!r)
-		r = vm_wait_ready(vm, listener, e);
+		r = vm_meet_agent(vm, plan, listener, e);
 	if (r < 0) {
-		vm_name_file("kernel", o->kernel, e);
-		vm_name_file("initrd", o->initrd, e);
+		vm_name_file("kernel", plan->o->kernel, e);
+		vm_name_file("initrd", plan->o->initrd, e);
 	}
-	if (!r)
-		r = vm_explain(vm, vm_greet(vm, o->hostname, e), e);
 	vm->timings.agent_us = vm_now_us() - vm->t0_us;
+	vm->timings.restored = plan->base;
+	return r;
+}
+
+int vm_save(struct sm_vm *vm, int state, int memory, struct sm_err *e)
+{
+	const int fds[] = { state, memory };
+	int r;
+
+	/* The worker waits until the guest has closed its side too. */
+	fd_close(&vm->ready_fd);
+	r = vm_worker_send(vm, json_pack("{s:s}", "op", "snapshot"), fds, 2, e);
+	while (!r && !vm->saved)
+		r = vm_worker_message(vm, e);
 	return r;
 }
 
@@ -323,31 +412,15 @@ static int vm_check_options(const struct sm_vm_options *o, struct sm_vm_options 
 	return 0;
 }
 
-int sm_vm_start(struct sm_image *image, const struct sm_vm_options *o, struct sm_vm **ret, struct sm_err *e)
+int vm_create(struct sm_image *image, const struct vm_plan *plan, struct sm_vm **ret, struct sm_err *e)
 {
-	const struct backend *b;
-	struct sm_vm_options opt = { 0 };
-	struct settings settings;
-	struct sm_vm *vm;
-	int r = vm_check_options(o, &opt, e);
+	struct sm_vm *vm = calloc(1, sizeof(*vm));
+	int r;
 
-	if (!r)
-		r = backend_choose(image->ctx, opt.backend, &b, e);
-	if (r)
-		return r;
-	if (strcmp(image->record->platform, b->platform) != 0)
-		return err_set(e, ENOTSUP, "image %s is for %s: backend %s runs %s", image->reference,
-			       image->record->platform, b->name, b->platform);
-	r = settings_parse(&opt, &settings, e);
-	if (r)
-		return r;
-	vm = calloc(1, sizeof(*vm));
-	if (!vm) {
-		settings_fini(&settings);
+	if (!vm)
 		return err_errno(e, ENOMEM, "virtual machine");
-	}
 	vm->ctx = image->ctx;
-	vm->t0_us = vm_now_us();
+	vm->t0_us = plan->t0_us;
 	vm->refs = 1;
 	pthread_mutex_init(&vm->lock, NULL);
 	vm->dir_fd = vm->ctl_fd = vm->ready_fd = vm->keeper_fd = -1;
@@ -355,10 +428,7 @@ int sm_vm_start(struct sm_image *image, const struct sm_vm_options *o, struct sm
 	__atomic_fetch_add(&vm->ctx->nr_users, 1, __ATOMIC_RELAXED);
 	r = image_dup(image, &vm->image, e);
 	if (!r)
-		r = vm_boot(vm, &opt, b, e);
-	if (!r)
-		r = settings_send(vm, &settings, e);
-	settings_fini(&settings);
+		r = vm_begin(vm, plan, e);
 	if (r < 0) {
 		sm_vm_destroy(vm);
 		return r;
@@ -366,6 +436,68 @@ int sm_vm_start(struct sm_image *image, const struct sm_vm_options *o, struct sm
 	vm->defaults = vm->image->record;
 	*ret = vm;
 	return 0;
+}
+
+/* Another kernel, or a console somebody wants to read: the guest boots. */
+static bool vm_wants_base(const struct sm_vm_options *o, const struct backend *b)
+{
+	return b->snapshots && !o->boot && !o->kernel && !o->initrd && !o->console;
+}
+
+/* Goes on from the image's base snapshot; what goes wrong with it costs time and nothing else. */
+static int vm_restore(struct sm_image *image, struct vm_plan *plan, struct sm_vm **ret)
+{
+	const struct log *log = &image->ctx->log;
+	struct base base = BASE_NONE;
+	struct sm_err why;
+	int r = base_get(image, plan->b, plan->o, &base, &why);
+	uint64_t found_us = vm_now_us() - plan->t0_us;
+
+	if (r < 0) {
+		log_msg(log, SM_LOG_WARN, "vm", "no snapshot, so it boots: %s", why.text);
+		return r;
+	}
+	plan->base = &base;
+	r = vm_create(image, plan, ret, &why);
+	if (r < 0) {
+		log_msg(log, SM_LOG_WARN, "vm", "the snapshot does not work, so it boots: %s", why.text);
+		base_drop(image, plan->b, plan->o);
+	} else {
+		(*ret)->timings.snapshot_us = found_us;
+	}
+	base_close(&base);
+	plan->base = NULL;
+	return r;
+}
+
+int sm_vm_start(struct sm_image *image, const struct sm_vm_options *o, struct sm_vm **ret, struct sm_err *e)
+{
+	struct sm_vm_options opt = { 0 };
+	struct vm_plan plan = { .o = &opt, .disk = -1, .t0_us = vm_now_us() };
+	struct settings settings;
+	struct sm_vm *vm = NULL;
+	int r = vm_check_options(o, &opt, e);
+
+	if (!r)
+		r = backend_choose(image->ctx, opt.backend, &plan.b, e);
+	if (r)
+		return r;
+	if (strcmp(image->record->platform, plan.b->platform) != 0)
+		return err_set(e, ENOTSUP, "image %s is for %s: backend %s runs %s", image->reference,
+			       image->record->platform, plan.b->name, plan.b->platform);
+	r = settings_parse(&opt, &settings, e);
+	if (r)
+		return r;
+	if (!vm_wants_base(&opt, plan.b) || vm_restore(image, &plan, &vm) < 0)
+		r = vm_create(image, &plan, &vm, e);
+	if (!r)
+		r = settings_send(vm, &settings, e);
+	settings_fini(&settings);
+	if (r < 0)
+		sm_vm_destroy(vm);
+	else
+		*ret = vm;
+	return r;
 }
 
 void sm_vm_destroy(struct sm_vm *vm)

@@ -14,7 +14,7 @@
 
 struct run_args {
 	bool rm, detach, interactive, tty, init, quiet, debug, tmpfs_root, timings;
-	bool read_only;
+	bool read_only, boot;
 	struct strv env, env_files, labels, tmpfs, ulimits, hosts, dns, dns_search;
 	const char *workdir, *user, *entrypoint, *backend, *pull, *platform, *kernel, *hostname, *console;
 	const char *name, *stop_signal, *progress;
@@ -62,6 +62,7 @@ static const struct opt run_opts[] = {
 	{ "kernel", 0, OPT_STRING, "FILE", "another guest kernel", OPT(kernel) },
 	{ "console", 0, OPT_STRING, "FILE", "append the guest kernel's console to FILE", OPT(console) },
 	{ "root-tmpfs", 0, OPT_FLAG, NULL, "keep what the program writes in guest memory", OPT(tmpfs_root) },
+	{ "boot", 0, OPT_FLAG, NULL, "boot the kernel, do not go on from a snapshot", OPT(boot) },
 	{ "timings", 0, OPT_FLAG, NULL, "print where the time went", OPT(timings) },
 	{ "quiet", 'q', OPT_FLAG, NULL, "no progress", OPT(quiet) },
 	{ "progress", 0, OPT_STRING, "HOW", "auto, plain, json or none", OPT(progress) },
@@ -135,6 +136,8 @@ static void run_print_timings(struct sm_vm *vm, const struct sm_exec_result *res
 	struct sm_timings t;
 
 	sm_vm_timings(vm, &t);
+	fprintf(stderr, "began %s\n", t.restored ? "restored" : "booted");
+	fprintf(stderr, "snapshot%7.1f ms\n", (double)t.snapshot_us / 1000);
 	fprintf(stderr, "worker %8.1f ms\nmachine%8.1f ms\nagent  %8.1f ms\nprogram%8.1f ms\n",
 		(double)t.worker_us / 1000, (double)t.machine_us / 1000, (double)t.agent_us / 1000,
 		(double)res->duration_us / 1000);
@@ -161,6 +164,7 @@ static void run_vm_options(const struct run_args *a, struct sm_vm_options *ret)
 		.hosts = (const char *const *)a->hosts.v,
 		.dns = (const char *const *)a->dns.v,
 		.dns_search = (const char *const *)a->dns_search.v,
+		.boot = a->boot,
 	};
 }
 

@@ -28,10 +28,11 @@ image_info = _struct("image_info", ("reference", c_char_p), ("platform", c_char_
 vm_options = _struct("vm_options", ("size", c_size_t), ("memory", c_uint64), ("cpus", c_uint32),
                      ("backend", c_char_p), ("kernel", c_char_p), ("initrd", c_char_p), ("hostname", c_char_p),
                      ("console", c_char_p), ("tmpfs_root", c_bool), ("read_only", c_bool), ("tmpfs", strings),
-                     ("ulimits", strings), ("hosts", strings), ("dns", strings), ("dns_search", strings))
+                     ("ulimits", strings), ("hosts", strings), ("dns", strings), ("dns_search", strings),
+                     ("boot", c_bool))
 timings = _struct("timings", ("worker_us", c_uint64), ("machine_us", c_uint64), ("agent_us", c_uint64),
                   ("instructions", c_uint64), ("exits_mmio", c_uint64), ("exits_pio", c_uint64),
-                  ("exits_other", c_uint64))
+                  ("exits_other", c_uint64), ("restored", c_bool), ("snapshot_us", c_uint64))
 exec_options = _struct("exec_options", ("size", c_size_t), ("argv", strings), ("env", strings),
                        ("entrypoint", c_char_p), ("cwd", c_char_p), ("user", c_char_p), ("tty", c_bool),
                        ("rows", c_uint16), ("cols", c_uint16), ("stdin_fd", c_int), ("stdout_fd", c_int),

@@ -38,7 +38,7 @@ struct smp_header {
 
 enum smp_type {
 	/* Connection. */
-	SMP_HELLO = 1,	  /* agent: u32 version, str boot_id, u32 features (0) */
+	SMP_HELLO = 1,	  /* agent: u32 version, str boot_id, u32 SMP_HELLO_* flags */
 	SMP_HELLO_OK = 2, /* host: u32 version, str hostname, u64 realtime_ns (0: keep), str entropy (any
 			     bytes, 32 or more); the agent applies it and answers OK */
 	SMP_ERROR = 3,	  /* u32 errno, str sentence; the request of `stream` failed */
@@ -84,6 +84,8 @@ enum smp_type {
 	SMP_NET_UP = 70,
 	SMP_CONTAINER = 71, /* host, at most once and before the first SMP_EXEC: struct below; OK */
 };
+
+#define SMP_HELLO_REFUSES 1u /* its root file system could not be mounted: commands will be refused */
 
 /*
  * SMP_EXEC payload, in this order:

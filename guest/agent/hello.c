@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "guest/agent/conn.h"
+#include "guest/agent/container.h"
 #include "guest/agent/identity.h"
 #include "guest/agent/text.h"
 
@@ -33,7 +34,7 @@ static void say_hello(struct conn *c)
 	frame_begin(&c->out, SMP_HELLO, 0);
 	frame_put_u32(&c->out, SMP_VERSION);
 	frame_put_str(&c->out, id);
-	frame_put_u32(&c->out, 0);
+	frame_put_u32(&c->out, container_get_place()->refusal ? SMP_HELLO_REFUSES : 0);
 	frame_end(&c->out);
 }
 

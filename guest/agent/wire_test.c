@@ -226,11 +226,12 @@ static void lost_connection_leaves_the_process(void **state)
 
 static void hello_sets_the_hostname(void **state)
 {
+	bool refuses;
 	struct agent_identity id = { .hostname = "renamed", .entropy = { 1, 2, 3 } };
 	int fd = fixture_dial(state, 'h');
 	struct sm_err e = { 0 };
 
-	if (agent_hello(fd, &id, &e))
+	if (agent_hello(fd, &id, &refuses, &e))
 		fail_msg("%s", e.text);
 	run_expect(state, "hostname; cat /etc/hostname", 0, "renamed\nrenamed\n");
 	close(fd);

@@ -41,6 +41,7 @@ struct sm_vm {
 	struct sm_timings timings;
 	uint64_t t0_us;	 /* when sm_vm_start was called */
 	bool ready_told; /* the worker says that the agent is there */
+	bool refuses;	 /* it says that it will run no command */
 	bool saved;	 /* the worker has written the snapshot */
 	uint32_t refs;	 /* atomic: the handle and each process */
 	bool kept;	 /* the directory outlives the VM */

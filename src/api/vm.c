@@ -255,7 +255,7 @@ static int vm_greet(struct sm_vm *vm, const struct sm_vm_options *o, struct sm_e
 	int r = vm_make_identity(vm, o, &id, e);
 
 	if (!r)
-		r = agent_hello(vm->ready_fd, &id, e);
+		r = agent_hello(vm->ready_fd, &id, &vm->refuses, e);
 	return r ? err_prefix(e, "VM %s", vm->id) : 0;
 }
 
@@ -381,6 +381,9 @@ int vm_save(struct sm_vm *vm, int state, int memory, struct sm_err *e)
 	const int fds[] = { state, memory };
 	int r;
 
+	/* It may be another time's trouble: to be met again, not to be kept. */
+	if (vm->refuses)
+		return err_set(e, EIO, "VM %s: its root file system could not be mounted", vm->id);
 	/* The worker waits until the guest has closed its side too. */
 	fd_close(&vm->ready_fd);
 	r = vm_worker_send(vm, json_pack("{s:s}", "op", "snapshot"), fds, 2, e);

@@ -91,13 +91,13 @@ static int receive_ok(int fd, struct frame_input *in, int64_t deadline, struct s
 	return err_set(e, EPROTO, "the guest agent sent frame %u where an answer belongs", f.type);
 }
 
-static bool hello_is_valid(const struct frame *f)
+static bool hello_take(const struct frame *f, uint32_t *ret_flags)
 {
 	struct frame_reader r = frame_reader_of(f);
 	uint32_t version = frame_get_u32(&r);
 
 	frame_get_str(&r);
-	frame_get_u32(&r);
+	*ret_flags = frame_get_u32(&r);
 	return f->type == SMP_HELLO && frame_reader_done(&r) && version >= 1;
 }
 
@@ -135,18 +135,19 @@ static void put_resume(struct frame_output *out, const struct agent_identity *id
 	frame_end(out);
 }
 
-int agent_hello(int fd, const struct agent_identity *id, struct sm_err *e)
+int agent_hello(int fd, const struct agent_identity *id, bool *ret_refuses, struct sm_err *e)
 {
 	int64_t deadline = now_ms() + AGENT_TIMEOUT_MS;
 	struct frame_output out = { 0 };
 	struct frame_input in = { 0 };
 	struct frame f;
+	uint32_t flags = 0;
 	int r;
 
 	if (strlen(id->hostname) > 64)
 		return err_set(e, EINVAL, "hostname %s: longer than 64 bytes", id->hostname);
 	r = receive(fd, &in, deadline, &f, e);
-	if (!r && !hello_is_valid(&f))
+	if (!r && !hello_take(&f, &flags))
 		r = err_set(e, EPROTO, "the guest agent's hello is not valid");
 	if (!r) {
 		put_hello(&out, id);
@@ -154,6 +155,8 @@ int agent_hello(int fd, const struct agent_identity *id, struct sm_err *e)
 	}
 	if (!r)
 		r = receive_ok(fd, &in, deadline, e);
+	if (!r)
+		*ret_refuses = flags & SMP_HELLO_REFUSES;
 	frame_input_fini(&in);
 	frame_output_fini(&out);
 	return r;

@@ -28,9 +28,10 @@ struct agent_identity {
 
 /*
  * On a connection the agent made to port 1027: takes its hello and gives it its identity;
- * returns when the agent has applied it. The descriptor stays the caller's.
+ * returns when the agent has applied it. *ret_refuses: it says that it will run no command.
+ * The descriptor stays the caller's.
  */
-int agent_hello(int fd, const struct agent_identity *id, struct sm_err *e);
+int agent_hello(int fd, const struct agent_identity *id, bool *ret_refuses, struct sm_err *e);
 
 /*
  * On a connection that agent_connect() prepared, to a guest that goes on from a snapshot:

@@ -489,10 +489,11 @@ struct greeting {
 
 static void *hello_main(void *opaque)
 {
+	bool refuses;
 	static const struct agent_identity id = { .hostname = "h", .realtime_ns = 5, .entropy = { 9 } };
 	struct greeting *g = opaque;
 
-	g->r = agent_hello(g->fd, &id, &g->err);
+	g->r = agent_hello(g->fd, &id, &refuses, &g->err);
 	return NULL;
 }
 

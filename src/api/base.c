@@ -206,7 +206,48 @@ static bool base_has_layers(struct store *store, int dir)
 	return ok;
 }
 
-void base_sweep(struct store *store)
+/* The next line of *p that is not about the programs; its end is *p then. NULL: no more. */
+static const char *base_next_line(const char **p)
+{
+	while (**p) {
+		const char *line = *p;
+
+		*p += strcspn(*p, "\n");
+		*p += **p == '\n';
+		if (strncmp(line, "kernel ", 7) && strncmp(line, "initrd ", 7) && strncmp(line, "worker ", 7))
+			return line;
+	}
+	return NULL;
+}
+
+bool base_key_supersedes(const char *key, const char *old)
+{
+	const char *a = key, *b = old;
+
+	if (!strcmp(key, old))
+		return false;
+	for (;;) {
+		const char *one = base_next_line(&a), *two = base_next_line(&b);
+
+		if (!one || !two)
+			return !one && !two;
+		if (a - one != b - two || memcmp(one, two, (size_t)(a - one)) != 0)
+			return false;
+	}
+}
+
+/* Is it of programs that were replaced since? */
+static bool base_is_old(int dir, const char *key)
+{
+	json_t *o = base_read_info(dir);
+	const char *text = json_string_value(json_object_get(o, "key"));
+	bool old = key && text && base_key_supersedes(key, text);
+
+	json_decref(o);
+	return old;
+}
+
+void base_sweep(struct store *store, const char *key)
 {
 	int all = openat(store_fd(store), BASE_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = all < 0 ? NULL : fdopendir(all);
@@ -222,7 +263,7 @@ void base_sweep(struct store *store)
 		if (strlen(de->d_name) != BASE_NAME_LEN)
 			continue;
 		dir = openat(all, de->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-		if (dir >= 0 && !base_has_layers(store, dir))
+		if (dir >= 0 && (!base_has_layers(store, dir) || base_is_old(dir, key)))
 			base_remove(store, de->d_name);
 	}
 	closedir(d);
@@ -373,7 +414,7 @@ int base_get(struct sm_image *image, const struct backend *b, const struct sm_vm
 	if (r < 0)
 		r = base_lock(image, &key, &lock, e);
 	if (!r && lock >= 0 && base_open(image, &key, !o->tmpfs_root, ret, NULL) < 0) {
-		base_sweep(image->store);
+		base_sweep(image->store, key.text);
 		r = base_make(image, b, o, &key, e);
 		if (!r)
 			r = base_open(image, &key, !o->tmpfs_root, ret, e);

@@ -29,7 +29,11 @@ int base_get(struct sm_image *image, const struct backend *b, const struct sm_vm
 void base_close(struct base *base);
 /* It turned out not to work: the next start makes another. */
 void base_drop(struct sm_image *image, const struct backend *b, const struct sm_vm_options *o);
-/* Removes the bases of images whose layers are gone. */
-void base_sweep(struct store *store);
+/*
+ * Removes the bases of images whose layers are gone, and those that `key` (may be NULL)
+ * supersedes: of the same VM, but of a kernel, initrd or worker that was replaced.
+ */
+void base_sweep(struct store *store, const char *key);
+bool base_key_supersedes(const char *key, const char *old);
 
 #endif

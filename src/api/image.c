@@ -203,7 +203,7 @@ int sm_image_remove(struct sm_ctx *ctx, const char *reference, struct sm_err *e)
 		return r;
 	r = store_remove(store, ref.text, &freed, e);
 	if (!r)
-		base_sweep(store);
+		base_sweep(store, NULL);
 	store_close(store);
 	return r;
 }

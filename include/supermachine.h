@@ -123,6 +123,13 @@ SM_API int sm_image_prune(struct sm_ctx *ctx, bool all, bool dry, uint64_t *ret_
  */
 SM_API int sm_image_inspect(struct sm_image *image, const char *format, char **ret, struct sm_err *e);
 
+/*
+ * Takes every named image of what `docker save` writes, read from `fd` (a file or a pipe),
+ * under its names, for whatever platform. `fn` is called for each name.
+ */
+SM_API int sm_image_load(struct sm_ctx *ctx, int fd, int (*fn)(void *opaque, const char *reference),
+			 void *opaque, struct sm_err *e);
+
 /* One step of how the image was built. */
 struct sm_history_info {
 	const char *created; /* RFC 3339, or "" */

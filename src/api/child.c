@@ -18,8 +18,8 @@ static int child_fd_apart(int fd, int avoid)
 	return fd == avoid || fd <= 3 ? fcntl(fd, F_DUPFD_CLOEXEC, 10) : dup(fd);
 }
 
-int child_start(const char *path, const char *const *argv, int fd, int child_fd, int stderr_fd, pid_t *ret,
-		struct sm_err *e)
+int child_start(const char *path, const char *const *argv, int stdin_fd, int fd, int child_fd, int stderr_fd,
+		pid_t *ret, struct sm_err *e)
 {
 	posix_spawn_file_actions_t fa;
 	posix_spawnattr_t attr;
@@ -30,7 +30,10 @@ int child_start(const char *path, const char *const *argv, int fd, int child_fd,
 	if (copy < 0)
 		return err_errno(e, errno, "%s", path);
 	posix_spawn_file_actions_init(&fa);
-	posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
+	if (stdin_fd >= 0)
+		posix_spawn_file_actions_adddup2(&fa, stdin_fd, 0);
+	else
+		posix_spawn_file_actions_addopen(&fa, 0, "/dev/null", O_RDONLY, 0);
 	if (stderr_fd >= 0)
 		posix_spawn_file_actions_adddup2(&fa, stderr_fd, 2);
 	else

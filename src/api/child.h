@@ -10,11 +10,11 @@
 
 /*
  * Starts `path` with `argv`; `fd` becomes the child's descriptor `child_fd` (1: its
- * stdout, 3: the worker's socket). stdin is /dev/null, and so is stdout unless child_fd is 1.
- * stderr is `stderr_fd`, or /dev/null when it is -1.
+ * stdout, 3: the worker's socket). stdout is /dev/null unless child_fd is 1; stdin and stderr
+ * are `stdin_fd` and `stderr_fd`, or /dev/null where they are -1.
  */
-int child_start(const char *path, const char *const *argv, int fd, int child_fd, int stderr_fd, pid_t *ret,
-		struct sm_err *e);
+int child_start(const char *path, const char *const *argv, int stdin_fd, int fd, int child_fd, int stderr_fd,
+		pid_t *ret, struct sm_err *e);
 /* Waits; the status as of waitpid, -1 when there was no such child. */
 int child_wait(pid_t pid);
 /* "exit status 3" or "signal 9 (Killed)". */

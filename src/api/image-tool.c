@@ -88,7 +88,7 @@ int image_tool_run(struct sm_ctx *ctx, const char *const *argv, const struct ima
 		return err_set(e, ENAMETOOLONG, "%s: path too long", argv[0]);
 	if (pipe2(p, O_CLOEXEC) < 0)
 		return err_errno(e, errno, "%s", argv[0]);
-	r = child_start(path, argv, p[1], 1, -1, &pid, e);
+	r = child_start(path, argv, calls->input ? *calls->input : -1, p[1], 1, -1, &pid, e);
 	close(p[1]);
 	if (r < 0) {
 		close(p[0]);

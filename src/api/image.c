@@ -225,6 +225,30 @@ int sm_image_tag(struct sm_ctx *ctx, const char *reference, const char *name, st
 	return r;
 }
 
+struct image_loader {
+	int (*fn)(void *opaque, const char *reference);
+	void *opaque;
+};
+
+static int image_load_result(void *opaque, const json_t *object)
+{
+	const struct image_loader *l = opaque;
+	const json_t *image = json_object_get(object, "image");
+	const char *reference = json_string_value(json_object_get(image, "reference"));
+
+	return reference && l->fn ? l->fn(l->opaque, reference) : 0;
+}
+
+int sm_image_load(struct sm_ctx *ctx, int fd, int (*fn)(void *opaque, const char *reference), void *opaque,
+		  struct sm_err *e)
+{
+	const char *argv[] = { "supermachine-image", "load", "--home", ctx->places.home, NULL };
+	struct image_loader l = { fn, opaque };
+	const struct image_tool_calls calls = { .result = image_load_result, .opaque = &l, .input = &fd };
+
+	return image_tool_run(ctx, argv, &calls, e);
+}
+
 int sm_image_prune(struct sm_ctx *ctx, bool all, bool dry, uint64_t *ret_freed, struct sm_err *e)
 {
 	struct store_garbage sum = { 0 };

@@ -59,7 +59,8 @@ struct image_tool_calls {
 	sm_progress_fn *progress;
 	/* For every object that is neither progress nor error; non-zero: no more calls. */
 	int (*result)(void *opaque, const json_t *object);
-	void *opaque; /* of both; either may be NULL */
+	void *opaque;	  /* of both; either may be NULL */
+	const int *input; /* its stdin; NULL: /dev/null */
 };
 /* Runs a supermachine-image verb to its end; its error is ours. */
 int image_tool_run(struct sm_ctx *ctx, const char *const *argv, const struct image_tool_calls *calls,

@@ -75,7 +75,7 @@ static int run_start_keeper(struct sm_image *image, int *ret, struct sm_err *e)
 		return err_set(e, ENAMETOOLONG, "%s: path too long", argv[0]);
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
 		return err_errno(e, errno, "%s: socket", argv[0]);
-	r = child_start(path, argv, sv[1], KEEPER_FD, -1, &pid, e);
+	r = child_start(path, argv, -1, sv[1], KEEPER_FD, -1, &pid, e);
 	close(sv[1]);
 	if (r < 0) {
 		close(sv[0]);

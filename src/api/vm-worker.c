@@ -45,7 +45,7 @@ int vm_worker_start(struct sm_vm *vm, struct sm_err *e)
 		return err_errno(e, errno, "VM %s: worker socket", vm->id);
 	/* Failed assertions and sanitizer reports of the worker. */
 	err_fd = openat(vm->dir_fd, "worker.err", O_RDWR | O_CREAT | O_CLOEXEC | O_APPEND, 0600);
-	r = child_start(path, argv, sv[1], WORKER_FD, err_fd, &vm->pid, e);
+	r = child_start(path, argv, -1, sv[1], WORKER_FD, err_fd, &vm->pid, e);
 	fd_close(&err_fd);
 	close(sv[1]);
 	if (r < 0)

@@ -14,6 +14,7 @@
 #include "image/check.h"
 #include "image/confine.h"
 #include "image/emit.h"
+#include "image/load.h"
 #include "image/pull.h"
 #include "image/template.h"
 #include "oci/auth.h"
@@ -74,7 +75,7 @@ static int main_watch_signals(sigset_t *set, struct sm_err *e)
 static int main_pull(struct store *s, const struct main_args *a, const struct reference *r, struct sm_err *e)
 {
 	RECORD_CLEANUP struct image_record *record = NULL;
-	struct pull_options o = { r, a->platform, a->policy, &main_cancelled };
+	struct pull_options o = { r, a->platform, a->policy, &main_cancelled, NULL };
 	int rc = pull_image(s, &o, &record, e);
 
 	return rc ? rc : emit_image(r->text, record, e);
@@ -132,10 +133,17 @@ static int main_check(struct store *s, const struct main_args *a, const struct r
 	return check_store(s, a->repair, e);
 }
 
+static int main_load(struct store *s, const struct main_args *a, const struct reference *r, struct sm_err *e)
+{
+	(void)a;
+	(void)r;
+	return load_images(s, STDIN_FILENO, &main_cancelled, e);
+}
+
 static const struct main_verb main_verbs[] = {
-	{ "pull", true, false, true, main_pull },      { "list", false, false, false, main_list },
-	{ "remove", true, false, false, main_remove }, { "template", false, true, true, main_template },
-	{ "check", false, false, false, main_check },
+	{ "load", false, false, true, main_load },	  { "pull", true, false, true, main_pull },
+	{ "list", false, false, false, main_list },	  { "remove", true, false, false, main_remove },
+	{ "template", false, true, true, main_template }, { "check", false, false, false, main_check },
 };
 
 /* ---- arguments ---- */
@@ -258,7 +266,7 @@ int main(int argc, char **argv)
 
 	if (!v) {
 		err_set(&e, EINVAL,
-			"usage: supermachine-image pull|list|remove|check|template --home DIR ...");
+			"usage: supermachine-image pull|load|list|remove|check|template --home DIR ...");
 		emit_error(&e);
 		return 1;
 	}

@@ -26,7 +26,7 @@ struct pull {
 	struct source *source;
 	char *manifest_data, *config_data;
 	size_t manifest_len, config_len;
-	char digest[DIGEST_SIZE];
+	char digest[DIGEST_SIZE], platform[PLATFORM_MAX];
 	struct manifest *manifest;
 	struct image_config *config;
 	struct layer list[MANIFEST_LAYERS_MAX];
@@ -54,7 +54,7 @@ static int pull_resolve(struct pull *p, struct sm_err *e)
 		if (depth == PULL_INDEX_DEPTH)
 			return err_set(e, EBADMSG, "image %s: more than %d indexes inside each other", name,
 				       PULL_INDEX_DEPTH);
-		rc = manifest_choose(p->manifest, p->o->platform, name, &d, e);
+		rc = manifest_choose(p->manifest, p->platform, name, &d, e);
 		if (rc)
 			return rc;
 		want = *d;
@@ -74,8 +74,14 @@ static int pull_read_config(struct pull *p, struct sm_err *e)
 		rc = image_config_parse(p->config_data, p->config_len, name, &p->config, e);
 	if (rc)
 		return rc;
-	if (!platform_match(p->config->platform, p->o->platform))
-		return err_set(e, ENOTSUP, "image %s: not made for %s; it has %s", name, p->o->platform,
+	if (!*p->platform) {
+		size_t os = strcspn(p->config->platform, "/") + 1;
+
+		snprintf(p->platform, sizeof(p->platform), "%.*s",
+			 (int)(os + strcspn(p->config->platform + os, "/")), p->config->platform);
+	}
+	if (!platform_match(p->config->platform, p->platform))
+		return err_set(e, ENOTSUP, "image %s: not made for %s; it has %s", name, p->platform,
 			       p->config->platform);
 	if (p->config->nr_diff_ids != p->manifest->nr_items)
 		return err_set(e, EBADMSG, "image %s: the manifest has %zu layers and the configuration %zu",
@@ -254,7 +260,7 @@ static int pull_make_record(struct pull *p, struct image_record **ret, struct sm
 		return rc;
 	}
 	root = json_pack("{s:s,s:s,s:s,s:I,s:I,s:O,s:o}", "digest", p->digest, "id",
-			 p->manifest->config.digest, "platform", p->o->platform, "created",
+			 p->manifest->config.digest, "platform", p->platform, "created",
 			 (json_int_t)p->config->created, "size", (json_int_t)size, "config",
 			 p->config->config, "layers", layers);
 	return record_create(root, p->o->reference->text, ret, e);
@@ -298,7 +304,7 @@ static int pull_commit(struct pull *p, bool *ret_missing, struct image_record **
 	if (!rc)
 		rc = pull_write_record(p, r, e);
 	if (!rc)
-		rc = store_set_ref(p->store, &p->tmp, p->o->reference->text, p->o->platform, p->digest, e);
+		rc = store_set_ref(p->store, &p->tmp, p->o->reference->text, p->platform, p->digest, e);
 	if (!rc) {
 		*ret = r;
 		r = NULL;
@@ -340,10 +346,10 @@ static int pull_known(struct pull *p, struct image_record **ret, struct sm_err *
 		return rc;
 	rc = store_read_record(p->store, p->digest, &r, NULL);
 	if (rc || !store_has_layers(p->store, r) || !store_has_blob(p->store, r->digest) ||
-	    !store_has_blob(p->store, r->id) || strcmp(r->platform, p->o->platform))
+	    !store_has_blob(p->store, r->id) || strcmp(r->platform, p->platform))
 		rc = -ENOENT;
 	else
-		rc = store_set_ref(p->store, &p->tmp, p->o->reference->text, p->o->platform, p->digest, e);
+		rc = store_set_ref(p->store, &p->tmp, p->o->reference->text, p->platform, p->digest, e);
 	store_unlock(p->store);
 	if (!rc) {
 		*ret = r;
@@ -354,11 +360,14 @@ static int pull_known(struct pull *p, struct image_record **ret, struct sm_err *
 
 static int pull_fetch(struct pull *p, struct image_record **ret, struct sm_err *e)
 {
-	struct source_options o = { .reference = p->o->reference, .cancel = p->o->cancel };
+	struct source_options o = { .reference = p->o->reference };
 	int rc;
 
 	emit_progress("resolve", p->o->reference->text, 0, 0);
 	rc = store_tmp_open(p->store, &p->tmp, e);
+	if (p->o->source)
+		o = *p->o->source;
+	o.cancel = p->o->cancel;
 	o.tmp = p->tmp.fd;
 	if (!rc)
 		rc = source_open(&o, &p->source, e);
@@ -396,6 +405,7 @@ int pull_image(struct store *s, const struct pull_options *o, struct image_recor
 	if (!p)
 		return err_errno(e, ENOMEM, "image %s", o->reference->text);
 	*p = (struct pull){ .o = o, .store = s, .tmp = STORE_TMP_INIT };
+	snprintf(p->platform, sizeof(p->platform), "%s", o->platform ? o->platform : "");
 	rc = pull_fetch(p, ret, e);
 	store_tmp_close(s, &p->tmp);
 	source_close(p->source);

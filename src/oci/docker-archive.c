@@ -20,6 +20,7 @@
 struct docker_archive {
 	struct source source;
 	struct spool *spool;
+	bool borrowed; /* the spool is */
 	json_t *entry; /* of manifest.json */
 	char *manifest;
 	size_t nr;
@@ -66,7 +67,8 @@ static void docker_close(struct source *s)
 {
 	struct docker_archive *a = (struct docker_archive *)s;
 
-	spool_destroy(a->spool);
+	if (!a->borrowed)
+		spool_destroy(a->spool);
 	json_decref(a->entry);
 	free(a->manifest);
 	free(a);
@@ -167,26 +169,64 @@ static int docker_pick(struct docker_archive *a, json_t *list, struct sm_err *e)
 		       len ? have : "no names");
 }
 
-static int docker_read_list(struct docker_archive *a, struct sm_err *e)
+static int docker_load_list(const struct spool *s, const char *what, json_t **ret, struct sm_err *e)
 {
-	const char *name = a->source.reference->text;
 	struct blob *b;
-	json_t *list;
 	char *data;
 	size_t len;
-	int rc = docker_open_file(a, "manifest.json", &b, e);
+	int fd, rc = spool_open(s, "manifest.json", &fd, e);
 
+	if (!rc)
+		rc = blob_open_fd(fd, "manifest.json", &b, e);
 	if (rc)
 		return rc;
 	rc = blob_read_all(b, MANIFEST_SIZE_MAX, "manifest.json", &data, &len, e);
 	blob_close(b);
 	if (rc)
-		return err_prefix(e, "image %s", name);
-	list = json_loadb(data, len, JSON_REJECT_DUPLICATES, NULL);
+		return err_prefix(e, "%s", what);
+	*ret = json_loadb(data, len, JSON_REJECT_DUPLICATES, NULL);
 	free(data);
-	rc = json_is_array(list) ? docker_pick(a, list, e)
-				 : err_set(e, EBADMSG, "image %s: manifest.json is not valid JSON", name);
+	if (json_is_array(*ret))
+		return 0;
+	json_decref(*ret);
+	return err_set(e, EBADMSG, "%s: manifest.json is not valid JSON", what);
+}
+
+static int docker_read_list(struct docker_archive *a, struct sm_err *e)
+{
+	char what[300];
+	json_t *list;
+	int rc;
+
+	snprintf(what, sizeof(what), "image %.280s", a->source.reference->text);
+	rc = docker_load_list(a->spool, what, &list, e);
+	if (rc)
+		return rc;
+	rc = docker_pick(a, list, e);
 	json_decref(list);
+	return rc;
+}
+
+int docker_archive_names(const struct spool *s, const char *what, json_t **ret, struct sm_err *e)
+{
+	json_t *list, *names = json_array();
+	int rc = names ? docker_load_list(s, what, &list, e) : err_errno(e, ENOMEM, "%s", what);
+
+	for (size_t i = 0; !rc && i < json_array_size(list); i++) {
+		json_t *tags = json_object_get(json_array_get(list, i), "RepoTags");
+
+		for (size_t k = 0; k < json_array_size(tags); k++)
+			if (json_is_string(json_array_get(tags, k)))
+				json_array_append(names, json_array_get(tags, k));
+	}
+	if (!rc)
+		json_decref(list);
+	if (!rc && !json_array_size(names))
+		rc = err_set(e, ENOENT, "%s: its images have no names; run docker-archive:FILE", what);
+	if (rc)
+		json_decref(names);
+	else
+		*ret = names;
 	return rc;
 }
 
@@ -200,7 +240,9 @@ int archive_open_docker(const struct source_options *o, struct source **ret, str
 	if (!a)
 		return err_errno(e, ENOMEM, "image %s", r->text);
 	a->source = (struct source){ &ops, r, o->cancel };
-	rc = archive_spool(o, &a->spool, e);
+	a->spool = o->spool;
+	a->borrowed = o->spool;
+	rc = o->spool ? 0 : archive_spool(o, &a->spool, e);
 	if (!rc)
 		rc = docker_read_list(a, e);
 	if (!rc)

@@ -29,10 +29,12 @@ struct source {
 };
 
 /* All of it must outlive the source. */
+struct spool;
 struct source_options {
 	const struct reference *reference;
 	const atomic_bool *cancel;
-	int tmp; /* directory for the files of an archive */
+	int tmp;	     /* directory for the files of an archive */
+	struct spool *spool; /* the archive, where it is unpacked already; else NULL */
 };
 int source_open(const struct source_options *o, struct source **ret, struct sm_err *e);
 void source_close(struct source *s);
@@ -54,7 +56,8 @@ int registry_open(const struct reference *r, const atomic_bool *cancel, struct s
 		  struct sm_err *e);
 int archive_open_oci(const struct source_options *o, struct source **ret, struct sm_err *e);
 int archive_open_docker(const struct source_options *o, struct source **ret, struct sm_err *e);
-struct spool;
+/* "name:tag" of every image in what `docker save` wrote, as a list. */
+int docker_archive_names(const struct spool *s, const char *what, json_t **ret, struct sm_err *e);
 /* The reference's archive file, unpacked. */
 int archive_spool(const struct source_options *o, struct spool **ret, struct sm_err *e);
 

@@ -199,6 +199,18 @@ class Context(_Handle):
         self._do("sm_image_prune", every, dry, ctypes.byref(freed))
         return freed.value
 
+    def load_images(self, file):
+        """Takes all images of what `docker save` wrote; their names. file: open, or a descriptor."""
+        names = []
+
+        @_ffi.name_fn
+        def each(_, name):
+            names.append(_text(name))
+            return 0
+
+        self._do("sm_image_load", file if isinstance(file, int) else file.fileno(), each, None)
+        return names
+
     def check_store(self, repair=False):
         """What is wrong in the store: a list of ProblemInfo."""
         with self._lock:

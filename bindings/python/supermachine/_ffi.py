@@ -58,6 +58,7 @@ history_info = _struct("history_info", ("created", c_char_p), ("created_by", c_c
                        ("size", c_uint64), ("empty", c_bool))
 problem_info = _struct("problem_info", ("path", c_char_p), ("text", c_char_p), ("repaired", c_bool))
 
+name_fn = c.CFUNCTYPE(c_int, c_void_p, c_char_p)
 problem_fn = c.CFUNCTYPE(c_int, c_void_p, c.POINTER(problem_info))
 history_fn = c.CFUNCTYPE(c_int, c_void_p, c.POINTER(history_info))
 image_fn = c.CFUNCTYPE(c_int, c_void_p, c.POINTER(image_info))
@@ -84,6 +85,7 @@ FUNCTIONS = {
     "sm_image_prune": (c_int, _handle, c_bool, c_bool, c.POINTER(c_uint64), _err),
     "sm_image_inspect": (c_int, _handle, c_char_p, _out, _err),
     "sm_image_history": (c_int, _handle, history_fn, c_void_p, _err),
+    "sm_image_load": (c_int, _handle, c_int, name_fn, c_void_p, _err),
     "sm_store_check": (c_int, _handle, c_bool, problem_fn, c_void_p, c.POINTER(c_uint64), _err),
     "sm_vm_start": (c_int, _handle, c.POINTER(vm_options), _out, _err),
     "sm_vm_destroy": (None, _handle),

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The cache of decoded blocks and the coherence of code. */
+#include "hv/soft/cpu/exec_crypto.h"
+#include "hv/soft/cpu/exec_int.h"
 #include "hv/soft/cpu/sysreg.h"
 
 #include <errno.h>
@@ -169,6 +171,19 @@ static bool unsettles_stack(uint32_t insn)
 	return (insn & 0xbe800000) == 0x0c800000 && by_sp;
 }
 
+/* Common pairs get one handler, which does not dispatch to the second op. */
+static void fuse_pairs(struct op *ops, uint32_t nr)
+{
+	for (uint32_t i = 0; i + 1 < nr; i++) {
+		op_fn *fn = i + 2 == nr ? fuse_branch(&ops[i]) : NULL;
+
+		if (!fn)
+			fn = crypto_fuse(&ops[i]);
+		if (fn)
+			ops[i++].fn = fn;
+	}
+}
+
 static void decode_block(const struct cpu *c, struct block *b, uint64_t pa, const uint8_t *page)
 {
 	uint32_t off = pa & (GMEM_PAGE - 1), nr = 0;
@@ -187,6 +202,7 @@ static void decode_block(const struct cpu *c, struct block *b, uint64_t pa, cons
 	}
 	b->ops[nr] = (struct op){ .fn = unsettled ? block_end_stack : block_end };
 	b->nr_ops = nr;
+	fuse_pairs(b->ops, nr);
 }
 
 static uint32_t bucket_of(uint64_t key)

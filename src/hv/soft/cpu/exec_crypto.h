@@ -12,5 +12,7 @@ op_fn crypto_pmull64; /* ra: half */
 
 /* The handler that does the same with the host's instructions, or itself if there is none. */
 op_fn *crypto_host(op_fn *portable);
+/* One for `first` and the op behind it together, or NULL. */
+op_fn *crypto_fuse(const struct op *first);
 
 #endif

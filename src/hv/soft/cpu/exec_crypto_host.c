@@ -40,6 +40,17 @@ HOST_HANDLER(aesmc, "aes",
 	     _mm_aesenc_si128(_mm_aesdeclast_si128(N, _mm_setzero_si128()), _mm_setzero_si128()))
 HOST_HANDLER(aesimc, "aes", _mm_aesimc_si128(N))
 
+/* AESE and AESMC of one register, or AESD and AESIMC, are what a host calls a round. */
+#define HOST_ROUND(name, value)                                                                              \
+	__attribute__((target("aes"))) static const struct op *host_##name(struct cpu *c,                    \
+									   const struct op *op)              \
+	{                                                                                                    \
+		set(c, op->rd, value);                                                                       \
+		OP_CONTINUE(c, op + 2);                                                                      \
+	}
+HOST_ROUND(aes_round, _mm_aesenc_si128(_mm_xor_si128(D, N), _mm_setzero_si128()))
+HOST_ROUND(aes_round_back, _mm_aesdec_si128(_mm_xor_si128(D, N), _mm_setzero_si128()))
+
 HOST_HANDLER(pmull64, "pclmul",
 	     _mm_clmulepi64_si128(_mm_loadl_epi64((const __m128i *)&c->v[op->rn].d[op->ra]),
 				  _mm_loadl_epi64((const __m128i *)&c->v[op->rm].d[op->ra]), 0))
@@ -113,9 +124,26 @@ op_fn *crypto_host(op_fn *portable)
 			return handlers[i].host;
 	return portable;
 }
+
+op_fn *crypto_fuse(const struct op *first)
+{
+	if (first[1].rd != first->rd || first[1].rn != first->rd)
+		return NULL;
+	if (first->fn == host_aese && first[1].fn == host_aesmc)
+		return host_aes_round;
+	if (first->fn == host_aesd && first[1].fn == host_aesimc)
+		return host_aes_round_back;
+	return NULL;
+}
 #else
 op_fn *crypto_host(op_fn *portable)
 {
 	return portable;
+}
+
+op_fn *crypto_fuse(const struct op *first)
+{
+	(void)first;
+	return NULL;
 }
 #endif

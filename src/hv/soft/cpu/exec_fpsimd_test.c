@@ -313,6 +313,36 @@ static void crypto_of_the_host_agrees_with_the_portable_one(void **state)
 	}
 }
 
+static void fused_aes_round_is_its_two_instructions(void **state)
+{
+	/* AESE V0, V1 and AESMC V0, V0; their inverses. */
+	static const uint32_t rounds[2][2] = { { 0x4e284820, 0x4e286800 }, { 0x4e285820, 0x4e287800 } };
+	struct fake_core *f = *state;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct op *first = f->cpu.block->ops;
+		union vreg apart;
+		op_fn *fused;
+
+		set_v(f, 0, 0x0123456789abcdef, 0xfedcba9876543210);
+		set_v(f, 1, 0x5555aaaa0f0f3c3c, 0x1122334455667788);
+		run(f, rounds[i][0]);
+		run(f, rounds[i][1]);
+		apart = f->cpu.v[0];
+		set_v(f, 0, 0x0123456789abcdef, 0xfedcba9876543210);
+		assert_int_equal(fake_core_run(f, rounds[i], 2), FAKE_FELL_THROUGH);
+		assert_v(f, 0, apart.d[0], apart.d[1]);
+		fused = crypto_fuse(first);
+		if (!fused) /* a host without them */
+			continue;
+		set_v(f, 0, 0x0123456789abcdef, 0xfedcba9876543210);
+		first->fn = fused;
+		for (const struct op *op = first; op;)
+			op = op->fn(&f->cpu, op);
+		assert_v(f, 0, apart.d[0], apart.d[1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,6 +358,7 @@ int main(void)
 		cmocka_unit_test(every_row_is_reached),
 		cmocka_unit_test_setup_teardown(crypto_of_the_host_agrees_with_the_portable_one, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(fused_aes_round_is_its_two_instructions, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

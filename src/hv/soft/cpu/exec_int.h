@@ -100,6 +100,8 @@ op_fn branch_hi, branch_ls, branch_ge, branch_lt, branch_gt, branch_le;
 DECLARE_WX(branch_cbz);
 DECLARE_WX(branch_cbnz);
 op_fn branch_tbz, branch_tbnz;
+/* A handler for `first` and the branch behind it together, or NULL. */
+op_fn *fuse_branch(const struct op *first);
 op_fn barrier_full, barrier_load, barrier_store, barrier_clrex;
 
 /*

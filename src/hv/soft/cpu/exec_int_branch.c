@@ -83,6 +83,68 @@ BRANCH_IF(branch_cbnz_x, c->x[op->rd] != 0)
 BRANCH_IF(branch_tbz, !(c->x[op->rd] >> op->aux & 1))
 BRANCH_IF(branch_tbnz, c->x[op->rd] >> op->aux & 1)
 
+/*
+ * A comparison and the branch behind it in one handler: one dispatch less, and the host's branch
+ * need not wait for NZCV to come back from memory. The branch's op stays where it was, so that
+ * addresses and counts are the same.
+ */
+#define FUSED_IF(name, sfx, operand, condition)                                                              \
+	static const struct op *branch_##name(struct cpu *c, const struct op *op)                            \
+	{                                                                                                    \
+		const reg_##sfx n = (reg_##sfx)c->x[op->rn], m = (reg_##sfx)(operand);                       \
+		const sreg_##sfx sn = (sreg_##sfx)n, sm = (sreg_##sfx)m;                                     \
+		(void)sn, (void)sm;                                                                          \
+		c->x[op->rd] = flags_subs_##sfx(c, n, m);                                                    \
+		if (condition)                                                                               \
+			return branch_to(c, op + 1, next_pc(c) - 4 + op[1].imm, 0);                          \
+		return branch_to(c, op + 1, next_pc(c), 1);                                                  \
+	}
+typedef uint32_t reg_w;
+typedef uint64_t reg_x;
+typedef int32_t sreg_w;
+typedef int64_t sreg_x;
+
+#define FUSED(name, sfx, operand)                                                                            \
+	FUSED_IF(name##_eq, sfx, operand, n == m)                                                            \
+	FUSED_IF(name##_ne, sfx, operand, n != m)                                                            \
+	FUSED_IF(name##_cs, sfx, operand, n >= m)                                                            \
+	FUSED_IF(name##_cc, sfx, operand, n < m)                                                             \
+	FUSED_IF(name##_hi, sfx, operand, n > m)                                                             \
+	FUSED_IF(name##_ls, sfx, operand, n <= m)                                                            \
+	FUSED_IF(name##_ge, sfx, operand, sn >= sm)                                                          \
+	FUSED_IF(name##_lt, sfx, operand, sn < sm)                                                           \
+	FUSED_IF(name##_gt, sfx, operand, sn > sm)                                                           \
+	FUSED_IF(name##_le, sfx, operand, sn <= sm)
+FUSED(subs_imm_w, w, op->imm)
+FUSED(subs_imm_x, x, op->imm)
+FUSED(subs_w, w, c->x[op->rm])
+FUSED(subs_x, x, c->x[op->rm])
+
+#define NR_FUSED 10
+static op_fn *const conditions[NR_FUSED] = { branch_eq, branch_ne, branch_cs, branch_cc, branch_hi,
+					     branch_ls, branch_ge, branch_lt, branch_gt, branch_le };
+#define FUSED_ROW(name)                                                                                      \
+	{                                                                                                    \
+		int_##name,                                                                                  \
+		{                                                                                            \
+			branch_##name##_eq, branch_##name##_ne, branch_##name##_cs, branch_##name##_cc,      \
+				branch_##name##_hi, branch_##name##_ls, branch_##name##_ge,                  \
+				branch_##name##_lt, branch_##name##_gt, branch_##name##_le                   \
+		}                                                                                            \
+	}
+static const struct {
+	op_fn *compare, *fused[NR_FUSED];
+} fused[] = { FUSED_ROW(subs_imm_w), FUSED_ROW(subs_imm_x), FUSED_ROW(subs_w), FUSED_ROW(subs_x) };
+
+op_fn *fuse_branch(const struct op *first)
+{
+	for (size_t i = 0; i < sizeof(fused) / sizeof(fused[0]); i++)
+		for (size_t k = 0; k < NR_FUSED && first->fn == fused[i].compare; k++)
+			if (first[1].fn == conditions[k])
+				return fused[i].fused[k];
+	return NULL;
+}
+
 const struct op *barrier_full(struct cpu *c, const struct op *op)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);

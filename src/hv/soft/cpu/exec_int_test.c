@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "hv/soft/cpu/decode_int.h"
+#include "hv/soft/cpu/exec_int.h"
 #include "hv/soft/cpu/fake_core.h"
 
 #define N 0x80000000u
@@ -427,6 +428,48 @@ static void debug_and_pointer_authentication_are_undefined(void **state)
 	decode_refuses(0xd5280000); /* sysl */
 }
 
+#define CMP_IMM(sf) (0x71001c3fu | (sf) << 31) /* CMP R1, #7 */
+#define CMP_REG(sf) (0x6b02003fu | (sf) << 31) /* CMP R1, R2 */
+#define B_COND(cond) (0x54000080u | (cond))    /* B.cond .+16 */
+
+/* Not the conditions that look at N or V alone. */
+static bool is_fused(uint32_t cond)
+{
+	return cond < 4 || cond >= 8;
+}
+
+static void fused_branch_is_a_comparison_and_a_branch(void **state)
+{
+	static const uint64_t values[] = { 0,	  1,	      6,	  7,	      8,
+					   ~0ull, 0x7fffffff, 0x80000000, 0xffffffff, 1ull << 63 };
+	const uint32_t compares[] = { CMP_IMM(0u), CMP_IMM(1u), CMP_REG(0u), CMP_REG(1u) };
+	const size_t nr = sizeof(values) / sizeof(values[0]);
+	struct fake_core *f = *state;
+
+	for (size_t i = 0; i < 4 * 14 * nr * nr; i++) {
+		const uint32_t cond = (uint32_t)(i / 4 % 14), insns[] = { compares[i % 4], B_COND(cond) };
+		struct op *first = f->cpu.block->ops;
+		uint64_t pc;
+		uint32_t nzcv;
+
+		f->cpu.x[1] = values[i / 56 % nr];
+		f->cpu.x[2] = values[i / 56 / nr];
+		assert_int_equal(fake_core_run(f, insns, 2), FAKE_BRANCHED);
+		nzcv = f->cpu.nzcv;
+		pc = f->pc;
+		assert_int_equal(fuse_branch(first) != NULL, is_fused(cond));
+		if (!is_fused(cond))
+			continue;
+		f->cpu.nzcv = 0;
+		f->pc = 0;
+		first->fn = fuse_branch(first);
+		for (const struct op *op = first; op;)
+			op = op->fn(&f->cpu, op);
+		assert_int_equal(f->cpu.nzcv, nzcv);
+		assert_int_equal(f->pc, pc);
+	}
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -457,6 +500,7 @@ int main(void)
 		TEST(system_instructions_reach_the_core),
 		TEST(hints_of_later_architectures_do_nothing),
 		TEST(debug_and_pointer_authentication_are_undefined),
+		TEST(fused_branch_is_a_comparison_and_a_branch),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

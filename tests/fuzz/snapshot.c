@@ -52,6 +52,23 @@ static void map(const struct snap_state *s)
 	close(fd);
 }
 
+/* There is one way to write a state: what was read is written as it was. */
+static void write_again(const struct snap_state *s, const uint8_t *data, size_t len)
+{
+	struct snap_writer w;
+
+	snap_writer_init(&w);
+	for (uint32_t i = 0; i < s->nr; i++) {
+		const struct snap_section *x = &s->sections[i];
+
+		buf_put(snap_writer_begin(&w, x->tag, x->index), x->data, x->len);
+		snap_writer_end(&w);
+	}
+	assert(!snap_writer_finish(&w, NULL));
+	assert(w.out.len == len && !memcmp(w.out.data, data, len));
+	snap_writer_fini(&w);
+}
+
 /* The bytes as they are, then with a good header and good sums. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
@@ -68,6 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		repair(b.data, b.len);
 		if (!snap_state_parse(b.data, b.len, &s, NULL)) {
 			assert(s.nr <= SNAP_SECTIONS_MAX);
+			write_again(&s, b.data, b.len);
 			map(&s);
 		}
 	}

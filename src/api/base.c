@@ -314,7 +314,7 @@ static int base_seal(int fd, const char *name, struct sm_err *e)
 static int base_record(struct sm_image *image, const struct backend *b, const struct sm_vm_options *o,
 		       struct base *f, struct sm_err *e)
 {
-	const struct vm_plan plan = { .o = o, .b = b, .disk = f->disk, .t0_us = vm_now_us() };
+	const struct vm_plan plan = { .o = o, .b = b, .disk = f->disk, .save = true, .t0_us = vm_now_us() };
 	struct sm_vm *vm;
 	int r = vm_create(image, &plan, &vm, e);
 

@@ -205,8 +205,8 @@ static int vm_add_layers(struct sm_vm *vm, struct vm_files *f, struct sm_err *e)
 
 /* ---- what the worker is told ---- */
 
-static int vm_send_start(struct sm_vm *vm, const struct backend *b, const struct sm_vm_options *o,
-			 const struct vm_files *f, struct sm_err *e)
+static int vm_send_start(struct sm_vm *vm, const struct vm_plan *plan, const struct vm_files *f,
+			 struct sm_err *e)
 {
 	char cmdline[256];
 	json_t *names = json_array(), *msg;
@@ -219,11 +219,11 @@ static int vm_send_start(struct sm_vm *vm, const struct backend *b, const struct
 	}
 	while (layer < f->nr_layers && nr < WORKER_FDS_MAX)
 		fds[nr++] = f->layers[layer++];
-	snprintf(cmdline, sizeof(cmdline), "%s " VM_CMDLINE " sm.layers=%zu sm.root=%s", b->cmdline,
+	snprintf(cmdline, sizeof(cmdline), "%s " VM_CMDLINE " sm.layers=%zu sm.root=%s", plan->b->cmdline,
 		 f->nr_layers, f->root_disk ? "disk" : "tmpfs");
-	msg = json_pack("{s:s, s:I, s:i, s:s, s:s, s:i, s:o}", "op", "start", "memory", (json_int_t)o->memory,
-			"cpus", (int)o->cpus, "backend", b->name, "cmdline", cmdline, "layers",
-			(int)f->nr_layers, "fds", names);
+	msg = json_pack("{s:s, s:I, s:i, s:s, s:s, s:i, s:o, s:b}", "op", "start", "memory",
+			(json_int_t)plan->o->memory, "cpus", (int)plan->o->cpus, "backend", plan->b->name,
+			"cmdline", cmdline, "layers", (int)f->nr_layers, "fds", names, "save", plan->save);
 	r = vm_worker_send(vm, msg, fds, nr, e);
 	while (!r && layer < f->nr_layers) {
 		nr = num_min(WORKER_FDS_MAX, f->nr_layers - layer);
@@ -363,7 +363,7 @@ static int vm_begin(struct sm_vm *vm, const struct vm_plan *plan, struct sm_err 
 		r = vm_add_files(vm, plan, &f, e);
 	vm->timings.worker_us = vm_now_us() - vm->t0_us;
 	if (!r)
-		r = vm_send_start(vm, plan->b, plan->o, &f, e);
+		r = vm_send_start(vm, plan, &f, e);
 	vm_files_fini(&f);
 	if (!r)
 		r = vm_meet_agent(vm, plan, listener, e);

@@ -11,6 +11,7 @@ struct vm_plan {
 	const struct backend *b;
 	const struct base *base; /* goes on from it; NULL: boots */
 	int disk;		 /* empty file that becomes the writable disk; -1: one without a name */
+	bool save;		 /* vm_save() will be called */
 	uint64_t t0_us;		 /* when the caller was called */
 };
 

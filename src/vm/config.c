@@ -95,14 +95,15 @@ int vm_config_parse(const char *json, size_t len, int *fds, size_t nr_fds, struc
 	json_t *root = json_loadb(json, len, JSON_REJECT_DUPLICATES, NULL), *names = NULL;
 	const char *op = "", *backend = "", *cmdline = "";
 	json_int_t memory = 0, cpus = 0, layers = 0;
+	int save = 0;
 	struct vm_config c;
 	int r;
 
 	vm_config_init(&c);
 	if (!root ||
-	    json_unpack(root, "{s:s, s:I, s:I, s:s, s:s, s:o, s?I}", "op", &op, "memory", &memory, "cpus",
-			&cpus, "backend", &backend, "cmdline", &cmdline, "fds", &names, "layers",
-			&layers) < 0 ||
+	    json_unpack(root, "{s:s, s:I, s:I, s:s, s:s, s:o, s?I, s?b}", "op", &op, "memory", &memory,
+			"cpus", &cpus, "backend", &backend, "cmdline", &cmdline, "fds", &names, "layers",
+			&layers, "save", &save) < 0 ||
 	    strcmp(op, "start") || memory < 0 || cpus < 0 || cpus > UINT32_MAX || layers < 0 ||
 	    layers > UINT32_MAX || !json_is_array(names))
 		r = err_set(e, EBADMSG, "start message: not of the worker protocol");
@@ -112,6 +113,7 @@ int vm_config_parse(const char *json, size_t len, int *fds, size_t nr_fds, struc
 		c.memory = (uint64_t)memory;
 		c.cpus = (uint32_t)cpus;
 		c.layers_wanted = (uint32_t)layers;
+		c.save = save;
 		strcpy(c.backend, backend);
 		strcpy(c.cmdline, cmdline);
 		r = config_take_fds(names, fds, nr_fds, &c, e);

@@ -26,6 +26,7 @@ struct vm_config {
 	int kvm_fd;	/* /dev/kvm, for that backend */
 	/* A snapshot to go on from, instead of a kernel; both or none. */
 	int state_fd, memory_fd;
+	bool save; /* a "snapshot" will be asked for */
 	uint32_t nr_layers;
 	uint32_t layers_wanted;	      /* the start message's count: the rest comes in "layers" messages */
 	int layer_fds[VM_LAYERS_MAX]; /* bottom first */

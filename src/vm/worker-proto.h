@@ -6,7 +6,7 @@
  *
  * Library -> worker
  *   {"op":"start", "memory":BYTES, "cpus":N, "backend":"soft", "cmdline":"...",
- *    "layers":N, "fds":["kernel","initrd","console","log","vsock","dir","root","kvm",
+ *    "layers":N, "save":BOOL, "fds":["kernel","initrd","console","log","vsock","dir","root","kvm",
  *    "state","memory"]}
  *        beside it the named descriptors in that order, then layer images, bottom first
  *   {"op":"layers"}          beside it more layer images, until there are N

@@ -261,7 +261,8 @@ static int worker_build(struct worker *w, struct vm_config *cfg, struct sm_err *
 	if (!r)
 		r = worker_take_config(cfg, e);
 	w->start_ns = worker_now_ns();
-	w->pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	if (!r && cfg->save)
+		w->pagemap_fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
 	/* Where it is forbidden, landlock and seccomp stand alone; doctor says so. */
 	if (!r)
 		isolate_process(NULL);

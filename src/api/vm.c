@@ -448,23 +448,19 @@ static bool vm_wants_base(const struct sm_vm_options *o, const struct backend *b
 }
 
 /* Goes on from the image's base snapshot; what goes wrong with it costs time and nothing else. */
-static int vm_restore(struct sm_image *image, struct vm_plan *plan, struct sm_vm **ret)
+static int vm_restore(struct sm_image *image, struct vm_plan *plan, struct sm_vm **ret, struct sm_err *e)
 {
-	const struct log *log = &image->ctx->log;
 	struct base base = BASE_NONE;
-	struct sm_err why;
-	int r = base_get(image, plan->b, plan->o, &base, &why);
+	int r = base_get(image, plan->b, plan->o, &base, e);
 	uint64_t found_us = vm_now_us() - plan->t0_us;
 
-	if (r < 0) {
-		log_msg(log, SM_LOG_WARN, "vm", "no snapshot, so it boots: %s", why.text);
-		return r;
-	}
+	if (r < 0)
+		return err_prefix(e, "no snapshot");
 	plan->base = &base;
-	r = vm_create(image, plan, ret, &why);
+	r = vm_create(image, plan, ret, e);
 	if (r < 0) {
-		log_msg(log, SM_LOG_WARN, "vm", "the snapshot does not work, so it boots: %s", why.text);
 		base_drop(image, plan->b, plan->o);
+		err_prefix(e, "the snapshot does not work");
 	} else {
 		(*ret)->timings.snapshot_us = found_us;
 	}
@@ -478,6 +474,7 @@ int sm_vm_start(struct sm_image *image, const struct sm_vm_options *o, struct sm
 	struct sm_vm_options opt = { 0 };
 	struct vm_plan plan = { .o = &opt, .disk = -1, .t0_us = vm_now_us() };
 	struct settings settings;
+	struct sm_err why = { 0 };
 	struct sm_vm *vm = NULL;
 	int r = vm_check_options(o, &opt, e);
 
@@ -491,8 +488,11 @@ int sm_vm_start(struct sm_image *image, const struct sm_vm_options *o, struct sm
 	r = settings_parse(&opt, &settings, e);
 	if (r)
 		return r;
-	if (!vm_wants_base(&opt, plan.b) || vm_restore(image, &plan, &vm) < 0)
+	if (!vm_wants_base(&opt, plan.b) || vm_restore(image, &plan, &vm, &why) < 0)
 		r = vm_create(image, &plan, &vm, e);
+	/* When nothing works, the boot's error says it all. */
+	if (!r && why.code)
+		log_msg(&image->ctx->log, SM_LOG_WARN, "vm", "%s; so it booted", why.text);
 	if (!r)
 		r = settings_send(vm, &settings, e);
 	settings_fini(&settings);

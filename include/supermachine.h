@@ -334,6 +334,16 @@ SM_API int sm_vm_rename(struct sm_vm *vm, const char *name, struct sm_err *e);
 /* Drops what is kept. EBUSY: it runs, and `force` was not given. */
 SM_API int sm_vm_remove(struct sm_vm *vm, bool force, struct sm_err *e);
 
+struct sm_vm_stats {
+	uint64_t memory, memory_used; /* bytes, as the guest counts them */
+	uint64_t processes;	      /* and threads, in the guest */
+	uint64_t uptime;	      /* seconds since the guest booted */
+	uint64_t oom_kills;	      /* in the container */
+	uint64_t cpu_us;	      /* processor time of the worker until now */
+	uint64_t host_memory;	      /* bytes of it that are resident */
+};
+SM_API int sm_vm_stats(struct sm_vm *vm, struct sm_vm_stats *ret, struct sm_err *e);
+
 struct sm_logs_options {
 	size_t size;
 	bool follow; /* until the VM ends */

@@ -64,7 +64,7 @@ extern const struct cmd cmd_run, cmd_pull, cmd_images, cmd_rmi, cmd_doctor, cmd_
 extern const struct cmd cmd_tag, cmd_inspect, cmd_history, cmd_prune, cmd_store, cmd_load;
 extern const struct cmd cmd_ps, cmd_exec, cmd_attach, cmd_logs, cmd_stop, cmd_kill, cmd_wait, cmd_rm,
 	cmd_rename;
-extern const struct cmd cmd_completion, cmd_man;
+extern const struct cmd cmd_completion, cmd_man, cmd_stats;
 extern const struct cmd *const cmds[];
 
 /*

@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-const struct cmd *const cmds[] = { &cmd_run,	    &cmd_ps,	  &cmd_exec,  &cmd_attach, &cmd_logs,
-				   &cmd_stop,	    &cmd_kill,	  &cmd_wait,  &cmd_rm,	   &cmd_rename,
-				   &cmd_pull,	    &cmd_images,  &cmd_rmi,   &cmd_tag,	   &cmd_inspect,
-				   &cmd_history,    &cmd_load,	  &cmd_prune, &cmd_store,  &cmd_doctor,
-				   &cmd_completion, &cmd_version, &cmd_man,   NULL };
+const struct cmd *const cmds[] = { &cmd_run,	 &cmd_ps,	  &cmd_exec,	&cmd_attach, &cmd_logs,
+				   &cmd_stats,	 &cmd_stop,	  &cmd_kill,	&cmd_wait,   &cmd_rm,
+				   &cmd_rename,	 &cmd_pull,	  &cmd_images,	&cmd_rmi,    &cmd_tag,
+				   &cmd_inspect, &cmd_history,	  &cmd_load,	&cmd_prune,  &cmd_store,
+				   &cmd_doctor,	 &cmd_completion, &cmd_version, &cmd_man,    NULL };
 
 static void main_help(FILE *f)
 {

@@ -73,22 +73,23 @@ static int receive(int fd, struct frame_input *in, int64_t deadline, struct fram
 	}
 }
 
-static int receive_ok(int fd, struct frame_input *in, int64_t deadline, struct sm_err *e)
+/* The answer's payload is in *ret until the next receive. */
+static int receive_ok(int fd, struct frame_input *in, int64_t deadline, struct frame *ret, struct sm_err *e)
 {
-	struct frame f;
-	int r = receive(fd, in, deadline, &f, e);
+	struct frame *f = ret;
+	int r = receive(fd, in, deadline, f, e);
 
-	if (r < 0 || f.type == SMP_OK)
+	if (r < 0 || f->type == SMP_OK)
 		return r;
-	if (f.type == SMP_ERROR) {
-		struct frame_reader rd = frame_reader_of(&f);
+	if (f->type == SMP_ERROR) {
+		struct frame_reader rd = frame_reader_of(f);
 		uint32_t code = frame_get_u32(&rd);
 		const char *text = frame_get_str(&rd);
 
 		if (frame_reader_done(&rd) && code && code < 4096)
 			return err_set(e, (int)code, "guest agent: %s", text);
 	}
-	return err_set(e, EPROTO, "the guest agent sent frame %u where an answer belongs", f.type);
+	return err_set(e, EPROTO, "the guest agent sent frame %u where an answer belongs", f->type);
 }
 
 static bool hello_take(const struct frame *f, uint32_t *ret_flags)
@@ -154,7 +155,7 @@ int agent_hello(int fd, const struct agent_identity *id, bool *ret_refuses, stru
 		r = send_all(fd, &out, deadline, e);
 	}
 	if (!r)
-		r = receive_ok(fd, &in, deadline, e);
+		r = receive_ok(fd, &in, deadline, &f, e);
 	if (!r)
 		*ret_refuses = flags & SMP_HELLO_REFUSES;
 	frame_input_fini(&in);
@@ -167,11 +168,12 @@ static int ask(int fd, struct frame_output *out, bool answered, struct sm_err *e
 {
 	int64_t deadline = now_ms() + AGENT_TIMEOUT_MS;
 	struct frame_input in = { 0 };
+	struct frame f;
 	int r = out->broken ? err_errno(e, E2BIG, "request to the guest agent")
 			    : send_all(fd, out, deadline, e);
 
 	if (!r && answered)
-		r = receive_ok(fd, &in, deadline, e);
+		r = receive_ok(fd, &in, deadline, &f, e);
 	frame_input_fini(&in);
 	frame_output_fini(out);
 	return r;
@@ -183,6 +185,47 @@ int agent_control(int fd, uint16_t type, struct sm_err *e)
 
 	frame_send(&out, type, 1, NULL, 0);
 	return ask(fd, &out, type != SMP_POWEROFF, e);
+}
+
+/* Pairs of a number of docs/agent-protocol.md and its value; unknown ones are skipped. */
+static int take_stats(const struct frame *f, struct agent_stats *ret, struct sm_err *e)
+{
+	struct frame_reader r = frame_reader_of(f);
+	uint64_t values[10] = { 0 };
+
+	while (!r.broken && r.left) {
+		uint64_t number = frame_get_u64(&r), value = frame_get_u64(&r);
+
+		if (number < sizeof(values) / sizeof(values[0]))
+			values[number] = value;
+	}
+	if (!frame_reader_done(&r))
+		return err_set(e, EPROTO, "the guest agent's statistics are not valid");
+	*ret = (struct agent_stats){ .memory = values[1],
+				     .free = values[2],
+				     .uptime = values[5],
+				     .processes = values[6],
+				     .oom_kills = values[9] };
+	return 0;
+}
+
+int agent_stats(int fd, struct agent_stats *ret, struct sm_err *e)
+{
+	int64_t deadline = now_ms() + AGENT_TIMEOUT_MS;
+	struct frame_output out = { 0 };
+	struct frame_input in = { 0 };
+	struct frame f;
+	int r;
+
+	frame_send(&out, SMP_STATS, 1, NULL, 0);
+	r = send_all(fd, &out, deadline, e);
+	if (!r)
+		r = receive_ok(fd, &in, deadline, &f, e);
+	if (!r)
+		r = take_stats(&f, ret, e);
+	frame_input_fini(&in);
+	frame_output_fini(&out);
+	return r;
 }
 
 int agent_set(int fd, const struct agent_settings *s, struct sm_err *e)

@@ -45,6 +45,13 @@ int agent_connect(int fd, struct sm_err *e);
 /* One request without payload (SMP_SYNC, ...) on a connection of its own. */
 int agent_control(int fd, uint16_t type, struct sm_err *e);
 
+struct agent_stats {
+	uint64_t memory, free; /* bytes */
+	uint64_t uptime;       /* seconds */
+	uint64_t processes, oom_kills;
+};
+int agent_stats(int fd, struct agent_stats *ret, struct sm_err *e);
+
 /* What the container shall have besides its command; lists are NULL-terminated or NULL. */
 struct agent_settings {
 	bool read_only;

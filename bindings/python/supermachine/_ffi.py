@@ -47,6 +47,8 @@ vm_info = _struct("vm_info", ("id", c_char_p), ("name", c_char_p), ("image", c_c
                   ("labels", strings), ("status", c_int), ("exit_status", c_int), ("reason", c_char_p),
                   ("created", c_uint64), ("finished", c_uint64), ("memory", c_uint64), ("cpus", c_uint32),
                   ("backend", c_char_p), ("pid", c_int))
+vm_stats = _struct("vm_stats", ("memory", c_uint64), ("memory_used", c_uint64), ("processes", c_uint64),
+                   ("uptime", c_uint64), ("oom_kills", c_uint64), ("cpu_us", c_uint64), ("host_memory", c_uint64))
 logs_options = _struct("logs_options", ("size", c_size_t), ("follow", c_bool), ("tailed", c_bool),
                        ("tail", c_uint64))
 backend_info = _struct("backend_info", ("name", c_char_p), ("platform", c_char_p), ("usable", c_bool),
@@ -110,6 +112,7 @@ FUNCTIONS = {
     "sm_vm_attach": (c_int, _handle, c_int, c_int, c.POINTER(c_int), _err),
     "sm_vm_rename": (c_int, _handle, c_char_p, _err),
     "sm_vm_remove": (c_int, _handle, c_bool, _err),
+    "sm_vm_stats": (c_int, _handle, c.POINTER(vm_stats), _err),
     "sm_vm_logs": (c_int, _handle, c.POINTER(logs_options), logs_fn, c_void_p, _err),
     "sm_backend_list": (c_int, _handle, backend_fn, c_void_p, _err),
     "sm_check_list": (c_int, _handle, check_fn, c_void_p, _err),

@@ -188,7 +188,6 @@ static void decode_block(const struct cpu *c, struct block *b, uint64_t pa, cons
 {
 	uint32_t off = pa & (GMEM_PAGE - 1), nr = 0;
 	enum decode_result r = DECODE_OP;
-
 	bool unsettled = false;
 
 	while (r == DECODE_OP && !unsettled && nr < BLOCK_OPS_MAX && off < GMEM_PAGE) {

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -488,11 +489,10 @@ struct greeting {
 
 static void *hello_main(void *opaque)
 {
-	bool refuses;
 	static const struct agent_identity id = { .hostname = "h", .realtime_ns = 5, .entropy = { 9 } };
 	struct greeting *g = opaque;
 
-	g->r = agent_hello(g->fd, &id, &refuses, &g->err);
+	g->r = agent_hello(g->fd, &id, &(bool){ false }, &g->err);
 	return NULL;
 }
 

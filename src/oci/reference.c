@@ -201,7 +201,7 @@ static int reference_absolute(const char *dir, char ret[PATH_MAX], struct sm_err
 static int reference_parse_oci(struct reference *r, const char *text, const char *rest, struct sm_err *e)
 {
 	const char *slash = strrchr(rest, '/'), *colon = strrchr(slash ? slash : rest, ':');
-	const char *end;
+	bool is_dir = r->kind == REFERENCE_OCI;
 	char dir[PATH_MAX];
 	int rc;
 
@@ -212,22 +212,20 @@ static int reference_parse_oci(struct reference *r, const char *text, const char
 	}
 	if (colon == rest || !*rest)
 		return err_set(e, EINVAL, "image '%s': %s must follow the colon", text,
-			       r->kind == REFERENCE_OCI ? "a directory" : "a file");
+			       is_dir ? "a directory" : "a file");
 	if ((colon ? (size_t)(colon - rest) : strlen(rest)) >= sizeof(dir))
 		return err_set(e, EINVAL, "image '%.80s...': the path is too long", text);
 	snprintf(dir, sizeof(dir), "%.*s", colon ? (int)(colon - rest) : (int)strlen(rest), rest);
 	rc = reference_absolute(dir, r->dir, e);
 	if (rc)
 		return rc;
-	/* A colon in the directory's own name must not read as a tag the next time. */
-	slash = strrchr(r->dir, '/');
-	end = strchr(slash, ':') ? "/" : "";
-	snprintf(r->text, sizeof(r->text), "%s:%s%s%s", r->kind == REFERENCE_OCI ? "oci" : "oci-archive",
-		 r->dir,
-		 *r->tag		    ? ":"
-		 : r->kind == REFERENCE_OCI ? end
-					    : "",
-		 r->tag);
+	/* A colon in the last name must not read as a tag the next time; of a file it would, after "FILE/".
+	 */
+	slash = !*r->tag && strchr(strrchr(r->dir, '/'), ':') ? "/" : "";
+	if (*slash && !is_dir)
+		return err_set(e, EINVAL, "image '%s': a file with a colon in its name needs a tag", text);
+	snprintf(r->text, sizeof(r->text), "%s:%s%s%s", is_dir ? "oci" : "oci-archive", r->dir,
+		 *r->tag ? ":" : slash, r->tag);
 	return 0;
 }
 

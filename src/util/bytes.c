@@ -50,9 +50,9 @@ void *buf_grow(struct buf *b, size_t len)
 
 void buf_put(struct buf *b, const void *data, size_t len)
 {
-	void *p = buf_grow(b, len);
+	void *p = len ? buf_grow(b, len) : NULL;
 
-	if (p && len)
+	if (p)
 		memcpy(p, data, len);
 }
 

@@ -18,7 +18,7 @@ static void *hello_main(void *opaque)
 	struct greeting *g = opaque;
 	bool refuses;
 
-	g->r = agent_hello(g->fd, &id, &(bool){ false }, &g->err);
+	g->r = agent_hello(g->fd, &id, &refuses, &g->err);
 	return NULL;
 }
 

@@ -67,6 +67,7 @@ enum {
 	FSC_ALIGNMENT = 0x21,
 	FSC_DEBUG = 0x22,
 	FSC_ATOMIC = 0x35,
+	FSC_OK = 0x40, /* no fault: the field has six bits, and 0 is one */
 	ISS_WNR = 1 << 6,
 	ISS_CM = 1 << 8,
 };
@@ -222,7 +223,7 @@ struct walk {
 	uint32_t level;
 };
 
-/* 0, or the fault status code. `va` is canonical (walk_canonical); no permission is judged. */
+/* FSC_OK, or the fault status code; *ret is then unset. `va` is canonical (walk_canonical); no permission is judged. */
 uint32_t walk_translate(const struct cpu *c, uint64_t va, uint32_t el, struct walk *ret);
 /* `va` without its tag where TCR_EL1.TBI says that it has one. */
 uint64_t walk_canonical(const struct cpu *c, uint64_t va);
@@ -233,7 +234,7 @@ uint64_t walk_canonical(const struct cpu *c, uint64_t va);
 uint8_t *mmu_host_page(const struct cpu *c, uint64_t pa);
 /* Physical address to fetch from; false: the exception is taken. */
 bool mmu_fetch(struct cpu *c, uint64_t va, uint64_t *ret_pa);
-/* A cache maintenance or AT-like look at `va` with flags CPU_MEM_*; 0 or the fault status. */
+/* A cache maintenance or AT-like look at `va` with flags CPU_MEM_*; as walk_translate. */
 uint32_t mmu_look(struct cpu *c, uint64_t va, uint32_t flags, bool pan, struct walk *ret);
 
 /* ---- tlb.c ---- */

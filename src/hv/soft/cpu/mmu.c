@@ -62,7 +62,7 @@ uint32_t mmu_look(struct cpu *c, uint64_t va, uint32_t flags, bool pan, struct w
 	uint32_t el = flags & CPU_MEM_UNPRIV ? 0 : c->el;
 	uint32_t fsc = walk_translate(c, walk_canonical(c, va), el, ret);
 
-	if (!fsc && !data_allowed(ret, el, pan, flags))
+	if (fsc == FSC_OK && !data_allowed(ret, el, pan, flags))
 		fsc = FSC_PERMISSION + ret->level;
 	return fsc;
 }
@@ -111,7 +111,7 @@ static bool find_piece(struct cpu *c, const struct op *op, struct piece *p, uint
 		return true;
 	}
 	fsc = walk_translate(c, va, el, &w);
-	if (fsc)
+	if (fsc != FSC_OK)
 		return data_abort(c, op, p->va, first_flags(flags), fsc);
 	if (!data_allowed(&w, el, pan, flags))
 		return data_abort(c, op, p->va, fault_flags(&w, el, pan, flags), FSC_PERMISSION + w.level);
@@ -376,11 +376,11 @@ bool mmu_fetch(struct cpu *c, uint64_t va, uint64_t *ret_pa)
 		return true;
 	}
 	fsc = walk_translate(c, va, c->el, &w);
-	if (!fsc && !(c->el ? w.el1_exec : w.el0_exec))
+	if (fsc == FSC_OK && !(c->el ? w.el1_exec : w.el0_exec))
 		fsc = FSC_PERMISSION + w.level;
-	if (!fsc && !mmu_host_page(c, w.pa))
+	if (fsc == FSC_OK && !mmu_host_page(c, w.pa))
 		fsc = FSC_EXTERNAL;
-	if (fsc) {
+	if (fsc != FSC_OK) {
 		core_take_abort(c, va, true, va, fsc);
 		return false;
 	}

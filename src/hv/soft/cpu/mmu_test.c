@@ -67,6 +67,21 @@ static void malformed_descriptors_fault(void **state)
 	rig_cpu_fini(&r);
 }
 
+/* Its status is 0: the one fault that looks like none. */
+static void address_size_fault_of_level_0_is_one(void **state)
+{
+	struct rig_cpu r;
+
+	(void)state;
+	rig_cpu_init(&r, 1);
+	assert_int_equal(try_access(&r, 1ull << CPU_PA_BITS, A_LDR(1, 4), 1), abort_esr(1, FSC_ADDRESS_SIZE));
+	rig_mmu_on(&r);
+	r.c->core->r.ttbr1 |= 1ull << CPU_PA_BITS;
+	assert_int_equal(try_access(&r, 0xffff000000001000ull, A_LDR(1, 4), 1),
+			 abort_esr(1, FSC_ADDRESS_SIZE));
+	rig_cpu_fini(&r);
+}
+
 static void addresses_outside_the_halves_fault(void **state)
 {
 	struct rig_cpu r;
@@ -500,6 +515,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(faults_name_the_level),
 		cmocka_unit_test(malformed_descriptors_fault),
+		cmocka_unit_test(address_size_fault_of_level_0_is_one),
 		cmocka_unit_test(addresses_outside_the_halves_fault),
 		cmocka_unit_test(permissions_follow_the_table),
 		cmocka_unit_test(pan_closes_user_pages_to_el1),

@@ -41,9 +41,9 @@ static const struct op *zero_line(struct cpu *c, const struct op *op, uint64_t g
 		OP_TAIL(c, op + 1);
 	}
 	fsc = mmu_look(c, given, CPU_MEM_WRITE, c->core->pstate & PSTATE_PAN, &w);
-	if (!fsc && w.device)
+	if (fsc == FSC_OK && w.device)
 		fsc = FSC_ALIGNMENT;
-	if (fsc)
+	if (fsc != FSC_OK)
 		return fault_at(c, op, given, fsc | ISS_WNR);
 	for (uint32_t i = 0; i < LINE; i += 16)
 		if (!cpu_store_pair64(c, op, va + i, 0, 0))
@@ -58,7 +58,7 @@ static const struct op *by_address(struct cpu *c, const struct op *op, uint32_t 
 	struct walk w;
 	uint32_t fsc = mmu_look(c, va, flags, c->core->pstate & PSTATE_PAN, &w);
 
-	if (fsc)
+	if (fsc != FSC_OK)
 		return fault_at(c, op, va, fsc | ISS_CM | ISS_WNR);
 	if (key == IC_IVAU)
 		block_invalidate_page(c->vm, w.pa);
@@ -73,7 +73,7 @@ static const struct op *translate(struct cpu *c, const struct op *op, uint32_t k
 	struct walk w;
 	uint32_t fsc = mmu_look(c, va, flags, false, &w);
 
-	if (fsc)
+	if (fsc != FSC_OK)
 		c->core->r.par = 1u << 11 | fsc << 1 | 1;
 	else
 		c->core->r.par = (uint64_t)w.attr << 56 | (w.pa & TLB_PAGE_MASK) | 1u << 11 | 1u << 9 |

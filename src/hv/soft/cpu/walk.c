@@ -50,7 +50,7 @@ static uint32_t flat(const struct cpu *c, uint64_t va, struct walk *w)
 			    .el1_write = true,
 			    .el0_exec = true,
 			    .el1_exec = true };
-	return 0;
+	return FSC_OK;
 }
 
 /* The half of the address space that `va` is in: its table and the level to begin with. */
@@ -114,7 +114,7 @@ static uint32_t leaf(const struct cpu *c, uint64_t va, uint64_t desc, uint64_t t
 	w->size_log2 = shift;
 	w->pa = base | (va & ((1ull << shift) - 1));
 	leaf_rights(c, desc, table, w);
-	return 0;
+	return FSC_OK;
 }
 
 uint32_t walk_translate(const struct cpu *c, uint64_t va, uint32_t el, struct walk *ret)

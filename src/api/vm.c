@@ -124,14 +124,13 @@ static int vm_open_template(struct sm_vm *vm, int *ret, struct sm_err *e)
 {
 	struct sm_ctx *ctx = vm->ctx;
 	const char *argv[] = { "supermachine-image", "template", "--home", ctx->places.home, NULL };
-	int r = store_open_template(vm->image->store, ret, e);
+	int r = store_open_template(vm->image->store, ret, NULL);
 
-	if (r == -ENOENT) {
-		r = image_tool_run(ctx, argv, &(struct image_tool_calls){ 0 }, e);
-		if (!r)
-			r = store_open_template(vm->image->store, ret, e);
-	}
-	return r;
+	if (!r)
+		return 0;
+	if (r == -ENOENT && (r = image_tool_run(ctx, argv, &(struct image_tool_calls){ 0 }, e)) < 0)
+		return r;
+	return store_open_template(vm->image->store, ret, e);
 }
 
 /* Each VM works on a copy that has no name and so dies with it. */
@@ -476,6 +475,7 @@ int sm_vm_start(struct sm_image *image, const struct sm_vm_options *o, struct sm
 	struct settings settings;
 	struct sm_err why = { 0 };
 	struct sm_vm *vm = NULL;
+	bool restored;
 	int r = vm_check_options(o, &opt, e);
 
 	if (!r)
@@ -488,10 +488,11 @@ int sm_vm_start(struct sm_image *image, const struct sm_vm_options *o, struct sm
 	r = settings_parse(&opt, &settings, e);
 	if (r)
 		return r;
-	if (!vm_wants_base(&opt, plan.b) || vm_restore(image, &plan, &vm, &why) < 0)
+	restored = vm_wants_base(&opt, plan.b) && vm_restore(image, &plan, &vm, &why) >= 0;
+	if (!restored)
 		r = vm_create(image, &plan, &vm, e);
 	/* When nothing works, the boot's error says it all. */
-	if (!r && why.code)
+	if (!r && !restored && why.code)
 		log_msg(&image->ctx->log, SM_LOG_WARN, "vm", "%s; so it booted", why.text);
 	if (!r)
 		r = settings_send(vm, &settings, e);

@@ -223,7 +223,8 @@ struct walk {
 	uint32_t level;
 };
 
-/* FSC_OK, or the fault status code; *ret is then unset. `va` is canonical (walk_canonical); no permission is judged. */
+/* FSC_OK, or the fault status code; *ret is then unset. `va` is canonical (walk_canonical); no permission is
+ * judged. */
 uint32_t walk_translate(const struct cpu *c, uint64_t va, uint32_t el, struct walk *ret);
 /* `va` without its tag where TCR_EL1.TBI says that it has one. */
 uint64_t walk_canonical(const struct cpu *c, uint64_t va);

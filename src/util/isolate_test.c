@@ -49,7 +49,7 @@ static int isolated_child(int etc)
 	bad |= (mkdir("/x", 0700) >= 0 || open("/x", O_CREAT | O_WRONLY, 0600) >= 0) << 1;
 	bad |= connects() << 2;
 	/* What it held it still has. */
-	bad |= (fstatat(etc, "passwd", &st, 0) < 0) << 3;
+	bad |= (fstatat(etc, ".", &st, 0) < 0) << 3;
 	return bad;
 }
 
@@ -69,7 +69,7 @@ static void nothing_is_left_but_what_is_open(void **state)
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
 	/* And only the child went. */
-	assert_true(!access("/etc/passwd", F_OK) && connects());
+	assert_true(!access("/etc", F_OK) && connects());
 	close(listener);
 	close(etc);
 }
